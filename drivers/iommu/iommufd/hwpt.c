@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * I/O page tables: HWPT_PAGING, a domain that holds an IOAS.
+ */
+#include <linux/iommu.h>
+#include <linux/slab.h>
+
+#include "iommufd_private.h"
+
+static struct iommufd_hwpt_paging *to_hwpt_paging(struct iommufd_object *obj)
+{
+	return container_of(obj, struct iommufd_hwpt_paging, obj);
+}
+
+void iommufd_hwpt_paging_destroy(struct iommufd_ctx *ictx,
+				 struct iommufd_object *obj)
+{
+	struct iommufd_hwpt_paging *hwpt = to_hwpt_paging(obj);
+
+	if (!list_empty(&hwpt->map_hwpt.item))
+		iova_map_remove_hwpt(&hwpt->ioas->map, &hwpt->map_hwpt);
+	if (hwpt->map_hwpt.domain)
+		iommu_domain_free(hwpt->map_hwpt.domain);
+	if (hwpt->ioas)
+		iommufd_object_unlink(&hwpt->ioas->obj);
+}
+
+/*
+ * DMA of a device whose IOMMU can make it coherent, is. The domain must not
+ * hold anything yet, or hold it that way already: page-table entries carry it.
+ */
+int iommufd_hwpt_enforce_cc(struct iommufd_hwpt_paging *hwpt)
+{
+	struct iommu_domain *domain = hwpt->map_hwpt.domain;
+
+	if (hwpt->enforce_cache_coherency)
+		return 0;
+	if (!domain->ops->enforce_cache_coherency ||
+	    !domain->ops->enforce_cache_coherency(domain))
+		return -EINVAL;
+	hwpt->enforce_cache_coherency = true;
+	return 0;
+}
+
+static int hwpt_paging_build(struct iommufd_hwpt_paging *hwpt,
+			     struct iommufd_device *idev, u32 flags,
+			     const struct iommu_user_data *user_data)
+{
+	struct iommu_domain *domain;
+	int rc;
+
+	domain = iommu_paging_domain_alloc_flags(idev->dev, flags, user_data);
+	if (IS_ERR(domain))
+		return PTR_ERR(domain);
+	hwpt->map_hwpt.domain = domain;
+	domain->iommufd_hwpt = hwpt;
+	domain->sw_msi = iommufd_sw_msi;
+
+	if (idev->enforce_cache_coherency) {
+		rc = iommufd_hwpt_enforce_cc(hwpt);
+		if (rc)
+			return rc;
+	}
+	return iova_map_add_hwpt(&hwpt->ioas->map, &hwpt->map_hwpt);
+}
+
+/*
+ * Make an HWPT for the IOMMU of @idev that holds all of @ioas. It is not
+ * published yet.
+ */
+struct iommufd_hwpt_paging *
+iommufd_hwpt_paging_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+			  struct iommufd_device *idev, u32 flags,
+			  const struct iommu_user_data *user_data)
+{
+	struct iommufd_hwpt_paging *hwpt;
+	int rc;
+
+	hwpt = iommufd_object_alloc(ictx, sizeof(*hwpt),
+				    IOMMUFD_OBJ_HWPT_PAGING);
+	if (IS_ERR(hwpt))
+		return hwpt;
+	hwpt->ictx = ictx;
+	hwpt->msi_window = IOMMUFD_NO_MSI_WINDOW;
+	INIT_LIST_HEAD(&hwpt->map_hwpt.item);
+	hwpt->ioas = ioas;
+	iommufd_object_link(&ioas->obj);
+
+	rc = hwpt_paging_build(hwpt, idev, flags, user_data);
+	if (rc) {
+		iommufd_object_abort(ictx, &hwpt->obj);
+		return ERR_PTR(rc);
+	}
+	return hwpt;
+}
+
+/* A device points here no more */
+void iommufd_hwpt_unlink(struct iommufd_hwpt_paging *hwpt)
+{
+	if (hwpt->automatic)
+		iommufd_object_unlink_destroy(hwpt->ictx, &hwpt->obj);
+	else
+		iommufd_object_unlink(&hwpt->obj);
+}
+
+static int hwpt_alloc_check(const struct iommu_hwpt_alloc *cmd)
+{
+	/* The driver judges these; fault queues do not exist yet */
+	if (cmd->flags & ~(IOMMU_HWPT_ALLOC_NEST_PARENT |
+			   IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
+			   IOMMU_HWPT_ALLOC_PASID))
+		return -EOPNOTSUPP;
+	if (cmd->__reserved || cmd->__reserved2)
+		return -EOPNOTSUPP;
+	if (cmd->data_type == IOMMU_HWPT_DATA_NONE && cmd->data_len)
+		return -EINVAL;
+	return 0;
+}
+
+int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	const struct iommu_user_data user_data = {
+		.type = cmd->data_type,
+		.uptr = u64_to_user_ptr(cmd->data_uptr),
+		.len = cmd->data_len,
+	};
+	bool has_data = cmd->data_type != IOMMU_HWPT_DATA_NONE;
+	struct iommufd_hwpt_paging *hwpt;
+	struct iommufd_device *idev;
+	struct iommufd_object *pt;
+	int rc;
+
+	rc = hwpt_alloc_check(cmd);
+	if (rc)
+		return rc;
+
+	idev = iommufd_get_device(ucmd->ictx, cmd->dev_id);
+	if (IS_ERR(idev))
+		return PTR_ERR(idev);
+	pt = iommufd_object_get(ucmd->ictx, cmd->pt_id, IOMMUFD_OBJ_ANY);
+	if (IS_ERR(pt)) {
+		rc = PTR_ERR(pt);
+		goto out_put_idev;
+	}
+	if (pt->type != IOMMUFD_OBJ_IOAS) {
+		rc = -EINVAL;
+		goto out_put_pt;
+	}
+
+	hwpt = iommufd_hwpt_paging_alloc(ucmd->ictx,
+					 container_of(pt, struct iommufd_ioas, obj),
+					 idev, cmd->flags,
+					 has_data ? &user_data : NULL);
+	if (IS_ERR(hwpt)) {
+		rc = PTR_ERR(hwpt);
+		goto out_put_pt;
+	}
+	cmd->out_hwpt_id = hwpt->obj.id;
+	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (rc)
+		iommufd_object_abort(ucmd->ictx, &hwpt->obj);
+	else
+		iommufd_object_publish(ucmd->ictx, &hwpt->obj);
+
+out_put_pt:
+	iommufd_object_put(ucmd->ictx, pt);
+out_put_idev:
+	iommufd_object_put(ucmd->ictx, &idev->obj);
+	return rc;
+}

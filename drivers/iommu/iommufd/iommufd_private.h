@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the rooms of the iommufd core may call of each other: contexts, objects
+ * and the ioctl path. The map engine has headers of its own, iova_map.h and
+ * memory.h.
+ *
+ * Locks, outermost first:
+ *
+ *	iommufd_ioas.auto_lock		finding or making an automatic HWPT
+ *	iommufd_group.lock		attach, replace and detach of a group
+ *	iova_map.rwsem			areas and the list of HWPTs of an IOAS
+ *	iommufd_memory.lock		extents and pin counts
+ *	iommufd_ctx.doorbell_lock	doorbells (inside iommu_group's own mutex)
+ *	iommufd_ctx.objects (xa_lock)	leaf
+ */
+#ifndef __IOMMUFD_PRIVATE_H
+#define __IOMMUFD_PRIVATE_H
+
+#include <linux/iommu.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+#include <uapi/linux/iommufd.h>
+
+#include "iova_map.h"
+
+struct iommufd_device;
+struct iommufd_hwpt_paging;
+struct msi_desc;
+
+/* Doorbell pages one context can know: a machine has one per ITS or MSI frame */
+#define IOMMUFD_MAX_DOORBELLS 32
+
+/**
+ * struct iommufd_ctx - one open of /dev/iommu
+ * @file: the file this is the private data of. Whoever refers to the context
+ *	refers to the file, so the context goes with the last of them.
+ * @objects: every object by its id; a zero entry is an id that is taken but
+ *	has nothing to show: not published yet, or being destroyed
+ * @idle: woken when the last ioctl at work on a disappearing object is done
+ * @groups: struct iommufd_group by iommu_group id, guarded by its xa_lock
+ * @doorbell_lock: guards the two below and the doorbells' mapping in an HWPT
+ * @nr_doorbells: number of valid entries in @doorbells
+ * @doorbells: the pages that devices of this context ring for an MSI. The
+ *	place in the table decides the IOVA, so that it is the same in each HWPT.
+ */
+struct iommufd_ctx {
+	struct file *file;
+	struct xarray objects;
+	wait_queue_head_t idle;
+	struct xarray groups;
+	struct mutex doorbell_lock; /* guards the doorbells */
+	unsigned int nr_doorbells;
+	phys_addr_t doorbells[IOMMUFD_MAX_DOORBELLS];
+};
+
+enum iommufd_object_type {
+	IOMMUFD_OBJ_ANY,
+	IOMMUFD_OBJ_IOAS,
+	IOMMUFD_OBJ_DEVICE,
+	IOMMUFD_OBJ_HWPT_PAGING,
+	IOMMUFD_OBJ_TYPES,
+};
+
+/**
+ * struct iommufd_object - what a user can name by an id
+ * @links: one for the id, and one for each object (or kernel user) that points
+ *	here. IOMMU_DESTROY answers EBUSY while there is more than the one.
+ * @users: one for the id, and one for each ioctl that works with the object
+ *	right now. IOMMU_DESTROY waits for those.
+ * @type: constant from allocation on
+ * @id: constant from allocation on
+ *
+ * First member of every object. A link is made only by someone who holds a user
+ * reference or a link already.
+ */
+struct iommufd_object {
+	refcount_t links;
+	refcount_t users;
+	enum iommufd_object_type type;
+	u32 id;
+};
+
+/**
+ * struct iommufd_object_ops - what the kinds of objects do differently
+ * @destroy: undo all that makes the object more than zeroed memory, as far as
+ *	it was done. Nothing refers to the object any more.
+ */
+struct iommufd_object_ops {
+	void (*destroy)(struct iommufd_ctx *ictx, struct iommufd_object *obj);
+};
+
+void *iommufd_object_alloc(struct iommufd_ctx *ictx, size_t size,
+			   enum iommufd_object_type type);
+void iommufd_object_publish(struct iommufd_ctx *ictx,
+			    struct iommufd_object *obj);
+void iommufd_object_abort(struct iommufd_ctx *ictx, struct iommufd_object *obj);
+struct iommufd_object *iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
+					  enum iommufd_object_type type);
+bool iommufd_object_tryget(struct iommufd_ctx *ictx,
+			   struct iommufd_object *obj);
+void iommufd_object_put(struct iommufd_ctx *ictx, struct iommufd_object *obj);
+int iommufd_object_destroy_id(struct iommufd_ctx *ictx, u32 id);
+void iommufd_object_unlink_destroy(struct iommufd_ctx *ictx,
+				   struct iommufd_object *obj);
+void iommufd_object_destroy_all(struct iommufd_ctx *ictx);
+
+static inline void iommufd_object_link(struct iommufd_object *obj)
+{
+	refcount_inc(&obj->links);
+}
+
+static inline void iommufd_object_unlink(struct iommufd_object *obj)
+{
+	refcount_dec(&obj->links);
+}
+
+/**
+ * struct iommufd_ucmd - an ioctl at work
+ * @ictx: the context it was called on
+ * @ubuffer: the user's struct
+ * @user_size: how long the user says it is
+ * @cmd: the kernel's copy, as long as the kernel knows it, the rest zero
+ */
+struct iommufd_ucmd {
+	struct iommufd_ctx *ictx;
+	void __user *ubuffer;
+	u32 user_size;
+	void *cmd;
+};
+
+int iommufd_ucmd_respond(struct iommufd_ucmd *ucmd, size_t size);
+
+/**
+ * struct iommufd_ioas - an I/O address space
+ * @obj: linked to by each HWPT made from it
+ * @auto_lock: held while an attach to the IOAS looks for an HWPT that fits or
+ *	makes one, so that two devices end in the same
+ * @map: its contents
+ */
+struct iommufd_ioas {
+	struct iommufd_object obj;
+	struct mutex auto_lock; /* one finds or makes an automatic HWPT */
+	struct iova_map map;
+};
+
+int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd);
+int iommufd_ioas_iova_ranges_ioctl(struct iommufd_ucmd *ucmd);
+int iommufd_ioas_allow_iovas_ioctl(struct iommufd_ucmd *ucmd);
+int iommufd_ioas_map_ioctl(struct iommufd_ucmd *ucmd);
+int iommufd_ioas_unmap_ioctl(struct iommufd_ucmd *ucmd);
+void iommufd_ioas_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj);
+
+static inline struct iommufd_ioas *iommufd_get_ioas(struct iommufd_ctx *ictx,
+						    u32 id)
+{
+	struct iommufd_object *obj =
+		iommufd_object_get(ictx, id, IOMMUFD_OBJ_IOAS);
+
+	if (IS_ERR(obj))
+		return ERR_CAST(obj);
+	return container_of(obj, struct iommufd_ioas, obj);
+}
+
+/**
+ * struct iommufd_hwpt_paging - an I/O page table that holds an IOAS
+ * @obj: linked to by each device attached to it
+ * @ictx: the context it is in
+ * @ioas: what it holds, linked
+ * @map_hwpt: its place in the IOAS's map, with the domain
+ * @automatic: made by an attach to the IOAS; goes with the last detach
+ * @enforce_cache_coherency: no DMA through it can bypass the CPU's caches;
+ *	guarded by the lock of the group that attaches
+ * @msi_groups: how many groups attached to it have a software MSI window;
+ *	guarded by the context's doorbell_lock
+ * @msi_window: where their IOMMU wants doorbells to be mapped, the same for all
+ *	of them, or %IOMMUFD_NO_MSI_WINDOW; guarded by the same
+ */
+struct iommufd_hwpt_paging {
+	struct iommufd_object obj;
+	struct iommufd_ctx *ictx;
+	struct iommufd_ioas *ioas;
+	struct iova_map_hwpt map_hwpt;
+	bool automatic;
+	bool enforce_cache_coherency;
+	unsigned int msi_groups;
+	unsigned long msi_window;
+};
+
+#define IOMMUFD_NO_MSI_WINDOW ULONG_MAX
+
+struct iommufd_hwpt_paging *
+iommufd_hwpt_paging_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+			  struct iommufd_device *idev, u32 flags,
+			  const struct iommu_user_data *user_data);
+int iommufd_hwpt_enforce_cc(struct iommufd_hwpt_paging *hwpt);
+void iommufd_hwpt_unlink(struct iommufd_hwpt_paging *hwpt);
+int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd);
+void iommufd_hwpt_paging_destroy(struct iommufd_ctx *ictx,
+				 struct iommufd_object *obj);
+
+/**
+ * struct iommufd_group - the devices that the IOMMU cannot tell apart
+ * @refs: one for each device bound, guarded by the xa_lock of @ictx->groups
+ * @ictx: the context it is bound to
+ * @iommu_group: the driver core's group, referenced
+ * @lock: guards the two below
+ * @hwpt: what the group translates through, or NULL. Each attached device
+ *	holds a link to it.
+ * @attached: the devices attached, by iommufd_device.group_item
+ * @msi_window: start of the IOMMU's software MSI window, or
+ *	%IOMMUFD_NO_MSI_WINDOW
+ */
+struct iommufd_group {
+	unsigned int refs;
+	struct iommufd_ctx *ictx;
+	struct iommu_group *iommu_group;
+	struct mutex lock; /* guards hwpt and attached */
+	struct iommufd_hwpt_paging *hwpt;
+	struct list_head attached;
+	unsigned long msi_window;
+};
+
+/**
+ * struct iommufd_device - a device bound to the context
+ * @obj: linked to by the kernel driver that bound it (VFIO)
+ * @ictx: the context, referenced
+ * @group: its group in this context, referenced
+ * @group_item: in @group->attached while attached, else empty
+ * @dev: the device; its driver unbinds before it goes
+ * @enforce_cache_coherency: its IOMMU can keep DMA from bypassing the caches,
+ *	so each HWPT it is attached to must
+ */
+struct iommufd_device {
+	struct iommufd_object obj;
+	struct iommufd_ctx *ictx;
+	struct iommufd_group *group;
+	struct list_head group_item;
+	struct device *dev;
+	bool enforce_cache_coherency;
+};
+
+int iommufd_get_hw_info_ioctl(struct iommufd_ucmd *ucmd);
+void iommufd_device_destroy(struct iommufd_ctx *ictx,
+			    struct iommufd_object *obj);
+
+static inline struct iommufd_device *
+iommufd_get_device(struct iommufd_ctx *ictx, u32 id)
+{
+	struct iommufd_object *obj =
+		iommufd_object_get(ictx, id, IOMMUFD_OBJ_DEVICE);
+
+	if (IS_ERR(obj))
+		return ERR_CAST(obj);
+	return container_of(obj, struct iommufd_device, obj);
+}
+
+struct iommufd_group *iommufd_group_get(struct iommufd_ctx *ictx,
+					struct device *dev);
+void iommufd_group_put(struct iommufd_group *group);
+
+int iommufd_sw_msi(struct iommu_domain *domain, struct msi_desc *desc,
+		   phys_addr_t msi_addr);
+int iommufd_sw_msi_get(struct iommufd_hwpt_paging *hwpt,
+		       unsigned long msi_window);
+int iommufd_sw_msi_refresh(struct iommufd_hwpt_paging *hwpt);
+void iommufd_sw_msi_put(struct iommufd_hwpt_paging *hwpt,
+			unsigned long msi_window);
+
+#endif /* __IOMMUFD_PRIVATE_H */

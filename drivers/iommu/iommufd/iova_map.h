@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which IOVA is which memory, and the domains that hold the same.
+ */
+#ifndef __IOMMUFD_IOVA_MAP_H
+#define __IOMMUFD_IOVA_MAP_H
+
+#include <linux/list.h>
+#include <linux/maple_tree.h>
+#include <linux/rbtree.h>
+#include <linux/rwsem.h>
+
+struct iommu_domain;
+struct iommu_iova_range;
+struct iommufd_memory;
+
+/**
+ * struct iova_map - the contents of an I/O address space
+ * @rwsem: guards all below; held for writing while the areas, the ranges or the
+ *	list of HWPTs change
+ * @areas: struct iova_area by IOVA
+ * @reserved: struct iova_reserved; ranges that no area may touch
+ * @allowed: ranges that stay free of reserved ones and that IOVAs are chosen
+ *	from, in order; none: no such promise
+ * @nr_allowed: number of @allowed
+ * @hwpts: struct iova_map_hwpt; each holds each area
+ * @alignment: what IOVAs, lengths and user addresses are multiples of: the
+ *	largest of the HWPTs' smallest pages, 1 with no HWPT
+ */
+struct iova_map {
+	struct rw_semaphore rwsem;
+	struct maple_tree areas;
+	struct rb_root_cached reserved;
+	struct iommu_iova_range *allowed;
+	u32 nr_allowed;
+	struct list_head hwpts;
+	unsigned long alignment;
+};
+
+/**
+ * struct iova_map_hwpt - the part of an HWPT that the map knows
+ * @item: in the map's list, guarded by its rwsem
+ * @domain: constant
+ */
+struct iova_map_hwpt {
+	struct list_head item;
+	struct iommu_domain *domain;
+};
+
+/**
+ * struct iova_area - an IOVA range onto a range of a memory
+ * @memory: the memory, referenced
+ * @iova: first IOVA
+ * @last: last IOVA
+ * @offset: what @iova is in the memory, in bytes
+ * @prot: IOMMU_READ, IOMMU_WRITE, IOMMU_CACHE
+ *
+ * Constant once in the map. Its memory is pinned while the map has an HWPT.
+ */
+struct iova_area {
+	struct iommufd_memory *memory;
+	unsigned long iova;
+	unsigned long last;
+	unsigned long offset;
+	int prot;
+};
+
+void iova_map_init(struct iova_map *map);
+void iova_map_destroy(struct iova_map *map);
+
+int iova_map_add(struct iova_map *map, struct iommufd_memory *memory,
+		 unsigned long offset, unsigned long *iova,
+		 unsigned long length, int prot, bool fixed);
+int iova_map_remove(struct iova_map *map, unsigned long iova,
+		    unsigned long last, unsigned long *removed);
+
+int iova_map_reserve(struct iova_map *map, unsigned long start,
+		     unsigned long last, const void *owner);
+void iova_map_unreserve(struct iova_map *map, const void *owner);
+int iova_map_allow(struct iova_map *map, struct iommu_iova_range *ranges,
+		   u32 nr_ranges);
+bool iova_map_next_usable(struct iova_map *map, unsigned long from,
+			  unsigned long *start, unsigned long *last);
+
+int iova_map_add_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt);
+void iova_map_remove_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt);
+
+#endif /* __IOMMUFD_IOVA_MAP_H */

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/iommu: the file, and the table of its ioctls.
+ */
+#define pr_fmt(fmt) "iommufd: " fmt
+
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/iommufd.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/nospec.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "iommufd_private.h"
+
+static int iommufd_destroy_ioctl(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_destroy *cmd = ucmd->cmd;
+
+	return iommufd_object_destroy_id(ucmd->ictx, cmd->id);
+}
+
+/**
+ * struct iommufd_ioctl - one line of the table
+ * @execute: the handler
+ * @size: the kernel's struct
+ * @min_size: the shortest struct accepted: up to the last field that the first
+ *	version of the ioctl had
+ */
+struct iommufd_ioctl {
+	int (*execute)(struct iommufd_ucmd *ucmd);
+	unsigned int size;
+	unsigned int min_size;
+};
+
+#define IOCTL(_cmd, _execute, _struct, _last)                        \
+	[_IOC_NR(_cmd) - IOMMUFD_CMD_BASE] = {                       \
+		.execute = _execute,                                 \
+		.size = sizeof(struct _struct),                      \
+		.min_size = offsetofend(struct _struct, _last),      \
+	}
+
+static const struct iommufd_ioctl iommufd_ioctls[] = {
+	IOCTL(IOMMU_DESTROY, iommufd_destroy_ioctl,
+	      iommu_destroy, id),
+	IOCTL(IOMMU_GET_HW_INFO, iommufd_get_hw_info_ioctl,
+	      iommu_hw_info, __reserved),
+	IOCTL(IOMMU_HWPT_ALLOC, iommufd_hwpt_alloc_ioctl,
+	      iommu_hwpt_alloc, __reserved),
+	IOCTL(IOMMU_IOAS_ALLOC, iommufd_ioas_alloc_ioctl,
+	      iommu_ioas_alloc, out_ioas_id),
+	IOCTL(IOMMU_IOAS_ALLOW_IOVAS, iommufd_ioas_allow_iovas_ioctl,
+	      iommu_ioas_allow_iovas, allowed_iovas),
+	IOCTL(IOMMU_IOAS_IOVA_RANGES, iommufd_ioas_iova_ranges_ioctl,
+	      iommu_ioas_iova_ranges, out_iova_alignment),
+	IOCTL(IOMMU_IOAS_MAP, iommufd_ioas_map_ioctl,
+	      iommu_ioas_map, iova),
+	IOCTL(IOMMU_IOAS_UNMAP, iommufd_ioas_unmap_ioctl,
+	      iommu_ioas_unmap, length),
+};
+
+/* The kernel's copy of any ioctl's struct */
+union iommufd_cmd {
+	struct iommu_destroy destroy;
+	struct iommu_hw_info hw_info;
+	struct iommu_hwpt_alloc hwpt_alloc;
+	struct iommu_ioas_alloc ioas_alloc;
+	struct iommu_ioas_allow_iovas allow_iovas;
+	struct iommu_ioas_iova_ranges iova_ranges;
+	struct iommu_ioas_map map;
+	struct iommu_ioas_unmap unmap;
+};
+
+/* Write the struct back, as much of it as the user has room for */
+int iommufd_ucmd_respond(struct iommufd_ucmd *ucmd, size_t size)
+{
+	if (copy_to_user(ucmd->ubuffer, ucmd->cmd,
+			 min_t(size_t, ucmd->user_size, size)))
+		return -EFAULT;
+	return 0;
+}
+
+static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
+			       unsigned long arg)
+{
+	unsigned int nr = _IOC_NR(cmd) - IOMMUFD_CMD_BASE;
+	const struct iommufd_ioctl *ioctl;
+	struct iommufd_ucmd ucmd = {
+		.ictx = file->private_data,
+		.ubuffer = (void __user *)arg,
+	};
+	union iommufd_cmd buf;
+	int rc;
+
+	if (cmd != _IO(IOMMUFD_TYPE, _IOC_NR(cmd)) ||
+	    nr >= ARRAY_SIZE(iommufd_ioctls))
+		return -ENOIOCTLCMD;
+	nr = array_index_nospec(nr, ARRAY_SIZE(iommufd_ioctls));
+	ioctl = &iommufd_ioctls[nr];
+	if (!ioctl->execute)
+		return -ENOIOCTLCMD;
+
+	/* Every struct begins with its size */
+	if (get_user(ucmd.user_size, (u32 __user *)ucmd.ubuffer))
+		return -EFAULT;
+	if (ucmd.user_size < ioctl->min_size)
+		return -EINVAL;
+	rc = copy_struct_from_user(&buf, ioctl->size, ucmd.ubuffer,
+				   ucmd.user_size);
+	if (rc)
+		return rc;
+	ucmd.cmd = &buf;
+	return ioctl->execute(&ucmd);
+}
+
+static int iommufd_fops_open(struct inode *inode, struct file *file)
+{
+	struct iommufd_ctx *ictx;
+
+	ictx = kzalloc(sizeof(*ictx), GFP_KERNEL_ACCOUNT);
+	if (!ictx)
+		return -ENOMEM;
+	ictx->file = file;
+	xa_init_flags(&ictx->objects, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
+	xa_init(&ictx->groups);
+	init_waitqueue_head(&ictx->idle);
+	mutex_init(&ictx->doorbell_lock);
+	file->private_data = ictx;
+	return 0;
+}
+
+static int iommufd_fops_release(struct inode *inode, struct file *file)
+{
+	struct iommufd_ctx *ictx = file->private_data;
+
+	iommufd_object_destroy_all(ictx);
+	WARN_ON(!xa_empty(&ictx->groups));
+	mutex_destroy(&ictx->doorbell_lock);
+	kfree(ictx);
+	return 0;
+}
+
+static const struct file_operations iommufd_fops = {
+	.owner = THIS_MODULE,
+	.open = iommufd_fops_open,
+	.release = iommufd_fops_release,
+	.unlocked_ioctl = iommufd_fops_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};
+
+/**
+ * iommufd_ctx_get - Take another reference on a context
+ * @ictx: a context the caller holds a reference on
+ */
+void iommufd_ctx_get(struct iommufd_ctx *ictx)
+{
+	get_file(ictx->file);
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_ctx_get, IOMMUFD);
+
+/**
+ * iommufd_ctx_put - Give a reference on a context back
+ * @ictx: context
+ *
+ * With the last reference the context and all objects in it are destroyed,
+ * maybe after this has returned.
+ */
+void iommufd_ctx_put(struct iommufd_ctx *ictx)
+{
+	fput(ictx->file);
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_ctx_put, IOMMUFD);
+
+/**
+ * iommufd_ctx_from_file - Find the context of an open /dev/iommu
+ * @file: the file, on which the caller holds a reference
+ *
+ * Return: the context with a reference of its own, or -EBADFD if the file is
+ * something else.
+ */
+struct iommufd_ctx *iommufd_ctx_from_file(struct file *file)
+{
+	struct iommufd_ctx *ictx;
+
+	if (file->f_op != &iommufd_fops)
+		return ERR_PTR(-EBADFD);
+	ictx = file->private_data;
+	iommufd_ctx_get(ictx);
+	return ictx;
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_ctx_from_file, IOMMUFD);
+
+/**
+ * iommufd_ctx_from_fd - Find the context of a file descriptor of this process
+ * @fd: file descriptor of an open /dev/iommu
+ *
+ * Return: the context with a reference of its own, -EBADF if there is no such
+ * descriptor, -EBADFD if it is of something else.
+ */
+struct iommufd_ctx *iommufd_ctx_from_fd(int fd)
+{
+	struct file *file = fget(fd);
+	struct iommufd_ctx *ictx;
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+	ictx = iommufd_ctx_from_file(file);
+	fput(file);
+	return ictx;
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_ctx_from_fd, IOMMUFD);
+
+static struct miscdevice iommufd_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "iommu",
+	.fops = &iommufd_fops,
+	.nodename = "iommu",
+	.mode = 0660,
+};
+
+module_misc_device(iommufd_misc);
+
+MODULE_DESCRIPTION("I/O address spaces for user space: /dev/iommu");
+MODULE_LICENSE("GPL");

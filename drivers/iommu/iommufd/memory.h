@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Pinned memory, as extents.
+ */
+#ifndef __IOMMUFD_MEMORY_H
+#define __IOMMUFD_MEMORY_H
+
+#include <linux/mm_types.h>
+#include <linux/mutex.h>
+#include <linux/rbtree.h>
+#include <linux/refcount.h>
+
+struct iommu_domain;
+struct task_struct;
+struct user_struct;
+
+/**
+ * struct iommufd_memory - a linear range of pages of one source
+ * @refs: one for each area that shows a part of it
+ * @mm: the address space, which may have lost its last user
+ * @va: where it begins there, rounded down to a page
+ * @npages: how long it is
+ * @writable: devices may write to it
+ * @exempt: not held against RLIMIT_MEMLOCK: CAP_IPC_LOCK
+ * @user: whom the pinned pages are charged to
+ * @task: whose RLIMIT_MEMLOCK holds
+ * @lock: guards @spans and what is in them
+ * @spans: what is pinned, by page index
+ *
+ * Shared by areas of several IOASes. A page is pinned, and charged, once,
+ * however many of them use it, and only while one does.
+ */
+struct iommufd_memory {
+	refcount_t refs;
+	struct mm_struct *mm;
+	unsigned long va;
+	unsigned long npages;
+	bool writable;
+	bool exempt;
+	struct user_struct *user;
+	struct task_struct *task;
+	struct mutex lock; /* guards spans */
+	struct rb_root spans;
+};
+
+struct iommufd_memory *iommufd_memory_alloc(unsigned long va,
+					    unsigned long length,
+					    bool writable);
+void iommufd_memory_put(struct iommufd_memory *memory);
+
+static inline void iommufd_memory_get(struct iommufd_memory *memory)
+{
+	refcount_inc(&memory->refs);
+}
+
+int iommufd_memory_pin(struct iommufd_memory *memory, unsigned long first,
+		       unsigned long last);
+void iommufd_memory_unpin(struct iommufd_memory *memory, unsigned long first,
+			  unsigned long last);
+int iommufd_memory_map(struct iommufd_memory *memory, unsigned long offset,
+		       unsigned long length, struct iommu_domain *domain,
+		       unsigned long iova, int prot);
+
+#endif /* __IOMMUFD_MEMORY_H */

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Objects: ids, references, destruction.
+ *
+ * An object begins with its id taken but empty, is built, and is published as
+ * the last step, so that whoever can name it finds it whole. To destroy it, its
+ * id is emptied first, which keeps new users out, then the ioctls at work on it
+ * are waited for, and then it is seen whether one of them made a link.
+ */
+#include <linux/slab.h>
+
+#include "iommufd_private.h"
+
+static const struct iommufd_object_ops iommufd_object_ops[IOMMUFD_OBJ_TYPES] = {
+	[IOMMUFD_OBJ_IOAS]	  = { .destroy = iommufd_ioas_destroy },
+	[IOMMUFD_OBJ_DEVICE]	  = { .destroy = iommufd_device_destroy },
+	[IOMMUFD_OBJ_HWPT_PAGING] = { .destroy = iommufd_hwpt_paging_destroy },
+};
+
+/*
+ * Allocate a struct that begins with an iommufd_object. Its id is taken, but
+ * nobody can look it up before it is published.
+ */
+void *iommufd_object_alloc(struct iommufd_ctx *ictx, size_t size,
+			   enum iommufd_object_type type)
+{
+	struct iommufd_object *obj;
+	int rc;
+
+	obj = kzalloc(size, GFP_KERNEL_ACCOUNT);
+	if (!obj)
+		return ERR_PTR(-ENOMEM);
+	obj->type = type;
+	refcount_set(&obj->links, 1);
+	refcount_set(&obj->users, 1);
+
+	rc = xa_alloc(&ictx->objects, &obj->id, XA_ZERO_ENTRY, xa_limit_31b,
+		      GFP_KERNEL_ACCOUNT);
+	if (rc) {
+		kfree(obj);
+		return ERR_PTR(rc == -EBUSY ? -ENOSPC : rc);
+	}
+	return obj;
+}
+
+/* The id exists since the allocation: storing into it needs no memory */
+static void iommufd_object_show(struct iommufd_ctx *ictx,
+				struct iommufd_object *obj)
+{
+	WARN_ON(xa_err(xa_store(&ictx->objects, obj->id, obj, GFP_KERNEL)));
+}
+
+static void iommufd_object_hide(struct iommufd_ctx *ictx,
+				struct iommufd_object *obj)
+{
+	lockdep_assert_held(&ictx->objects.xa_lock);
+
+	WARN_ON(xa_err(__xa_store(&ictx->objects, obj->id, XA_ZERO_ENTRY, 0)));
+}
+
+void iommufd_object_publish(struct iommufd_ctx *ictx,
+			    struct iommufd_object *obj)
+{
+	iommufd_object_show(ictx, obj);
+}
+
+static void iommufd_object_free(struct iommufd_ctx *ictx,
+				struct iommufd_object *obj)
+{
+	iommufd_object_ops[obj->type].destroy(ictx, obj);
+	xa_erase(&ictx->objects, obj->id);
+	kfree(obj);
+}
+
+/* Take back an object that was never published */
+void iommufd_object_abort(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	iommufd_object_free(ictx, obj);
+}
+
+/* A user reference, for as long as an ioctl works with the object */
+struct iommufd_object *iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
+					  enum iommufd_object_type type)
+{
+	struct iommufd_object *obj;
+
+	xa_lock(&ictx->objects);
+	obj = xa_load(&ictx->objects, id);
+	if (obj && (type == IOMMUFD_OBJ_ANY || obj->type == type))
+		refcount_inc(&obj->users);
+	else
+		obj = ERR_PTR(-ENOENT);
+	xa_unlock(&ictx->objects);
+	return obj;
+}
+
+/*
+ * The same for an object found by a pointer, which something else keeps valid.
+ * Fails for one that is not published or about to go.
+ */
+bool iommufd_object_tryget(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	bool visible;
+
+	xa_lock(&ictx->objects);
+	visible = xa_load(&ictx->objects, obj->id) == obj;
+	if (visible)
+		refcount_inc(&obj->users);
+	xa_unlock(&ictx->objects);
+	return visible;
+}
+
+void iommufd_object_put(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	/* Zero is reached only while somebody waits to destroy the object */
+	if (refcount_dec_and_test(&obj->users))
+		wake_up_all(&ictx->idle);
+}
+
+/* After this no ioctl is at work on the hidden object, nor can one begin to */
+static int iommufd_object_drain(struct iommufd_ctx *ictx,
+				struct iommufd_object *obj, bool killable)
+{
+	if (refcount_dec_and_test(&obj->users))
+		return 0;
+	if (killable)
+		return wait_event_killable(ictx->idle,
+					   !refcount_read(&obj->users));
+	wait_event(ictx->idle, !refcount_read(&obj->users));
+	return 0;
+}
+
+static void iommufd_object_revive(struct iommufd_ctx *ictx,
+				  struct iommufd_object *obj)
+{
+	/* Nobody can look it up, so from zero the count cannot move */
+	if (!refcount_inc_not_zero(&obj->users))
+		refcount_set(&obj->users, 1);
+	iommufd_object_show(ictx, obj);
+}
+
+static int iommufd_object_destroy_hidden(struct iommufd_ctx *ictx,
+					 struct iommufd_object *obj,
+					 bool killable)
+{
+	int rc = iommufd_object_drain(ictx, obj, killable);
+
+	if (!rc && refcount_read(&obj->links) != 1)
+		rc = -EBUSY;
+	if (rc) {
+		iommufd_object_revive(ictx, obj);
+		return rc == -EBUSY ? rc : -EINTR;
+	}
+	iommufd_object_free(ictx, obj);
+	return 0;
+}
+
+/* IOMMU_DESTROY */
+int iommufd_object_destroy_id(struct iommufd_ctx *ictx, u32 id)
+{
+	struct iommufd_object *obj;
+	int rc = 0;
+
+	xa_lock(&ictx->objects);
+	obj = xa_load(&ictx->objects, id);
+	if (!obj)
+		rc = -ENOENT;
+	else if (refcount_read(&obj->links) != 1)
+		rc = -EBUSY;
+	else
+		iommufd_object_hide(ictx, obj);
+	xa_unlock(&ictx->objects);
+	if (rc)
+		return rc;
+
+	return iommufd_object_destroy_hidden(ictx, obj, true);
+}
+
+/*
+ * Give up the caller's link, and destroy the object if it was the last. Where a
+ * user's IOMMU_DESTROY is at it already, that one sees the link gone.
+ */
+void iommufd_object_unlink_destroy(struct iommufd_ctx *ictx,
+				   struct iommufd_object *obj)
+{
+	bool last;
+
+	xa_lock(&ictx->objects);
+	refcount_dec(&obj->links);
+	last = refcount_read(&obj->links) == 1 &&
+	       xa_load(&ictx->objects, obj->id) == obj;
+	if (last)
+		iommufd_object_hide(ictx, obj);
+	xa_unlock(&ictx->objects);
+
+	if (last)
+		iommufd_object_destroy_hidden(ictx, obj, false);
+}
+
+/*
+ * The file is gone, and with it every ioctl and every kernel user. What remains
+ * points only at what remains: take what nothing points at until none is left.
+ */
+void iommufd_object_destroy_all(struct iommufd_ctx *ictx)
+{
+	struct iommufd_object *obj;
+	unsigned long index;
+	bool progress = true;
+
+	while (progress && !xa_empty(&ictx->objects)) {
+		progress = false;
+		xa_for_each(&ictx->objects, index, obj) {
+			if (refcount_read(&obj->links) != 1)
+				continue;
+			iommufd_object_free(ictx, obj);
+			progress = true;
+		}
+	}
+	WARN_ON(!xa_empty(&ictx->objects));
+}
