@@ -107,6 +107,9 @@ static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
 		return -EFAULT;
 	if (ucmd.user_size < ioctl->min_size)
 		return -EINVAL;
+	/* Looking for zeroes beyond the struct shall not take forever */
+	if (ucmd.user_size > PAGE_SIZE)
+		return -E2BIG;
 	rc = copy_struct_from_user(&buf, ioctl->size, ucmd.ubuffer,
 				   ucmd.user_size);
 	if (rc)
