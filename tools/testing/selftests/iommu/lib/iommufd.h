@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The ioctls of /dev/iommu as functions. Each returns 0 or -errno, and leaves a
+ * description of the call in last_call.
+ */
+#ifndef SELFTESTS_IOMMU_IOMMUFD_H
+#define SELFTESTS_IOMMU_IOMMUFD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <linux/iommufd.h>
+#include <linux/types.h>
+
+/* No test makes that many objects. */
+#define NO_ID 0x7fffffff
+
+#define MAP_RO IOMMU_IOAS_MAP_READABLE
+#define MAP_WO IOMMU_IOAS_MAP_WRITEABLE
+#define MAP_RW (IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE)
+
+/* What this thread called last, for a message. */
+extern __thread char last_call[256];
+
+/* ioctl(fd, request, arg) with a description, printf()'s arguments. */
+#define call(fd, request, arg, ...) \
+	(snprintf(last_call, sizeof(last_call), __VA_ARGS__), call_ioctl(fd, request, arg))
+int call_ioctl(int fd, unsigned long request, void *arg);
+
+/* A new context; -errno if there is none to be had. */
+int iommufd_open(void);
+
+int destroy(int fd, __u32 id);
+
+int ioas_alloc(int fd, __u32 *ioas);
+/* @num: room in @ranges, then how many there are. */
+int ioas_iova_ranges(int fd, __u32 ioas, struct iommu_iova_range *ranges,
+		     __u32 *num, __u64 *alignment);
+int ioas_allow_iovas(int fd, __u32 ioas, const struct iommu_iova_range *ranges,
+		     __u32 num);
+/* With all that there is to choose; the flags are the ioctl's. */
+int ioas_map(int fd, __u32 ioas, __u32 flags, const void *va, __u64 length,
+	     __u64 *iova);
+/* At @iova, readable and writeable. */
+int ioas_map_at(int fd, __u32 ioas, const void *va, __u64 length, __u64 iova);
+/* Where the kernel likes, readable and writeable. */
+int ioas_map_any(int fd, __u32 ioas, const void *va, __u64 length, __u64 *iova);
+/* @unmapped, unless NULL: how many bytes the kernel said. */
+int ioas_unmap(int fd, __u32 ioas, __u64 iova, __u64 length, __u64 *unmapped);
+int ioas_unmap_all(int fd, __u32 ioas, __u64 *unmapped);
+
+int hwpt_alloc(int fd, __u32 dev, __u32 pt, __u32 *hwpt);
+/* @info holds flags and in_data_type before, everything after. */
+int hw_info(int fd, __u32 dev, void *data, __u32 len, struct iommu_hw_info *info);
+
+#endif
