@@ -117,25 +117,11 @@ void iommufd_device_destroy(struct iommufd_ctx *ictx,
 
 	iommufd_group_put(idev->group);
 	iommu_device_release_dma_owner(idev->dev);
-	iommufd_ctx_put(idev->ictx);
 }
 
-/**
- * iommufd_device_bind - Give a context the DMA of a device
- * @ictx: context
- * @dev: the device, whose driver the caller is
- * @id: the id of the DEVICE object
- *
- * All DMA of the device is blocked until it is attached. The other devices of
- * its group can be bound to no other context, nor driven by a kernel driver
- * that does DMA.
- *
- * Return: the bound device; -ENODEV where no IOMMU translates its DMA; -EINVAL
- * where its DMA is not coherent; -EPERM where its interrupts are not isolated
- * or the group is someone else's; -EBUSY likewise; -ENOMEM.
- */
-struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx,
-					   struct device *dev, u32 *id)
+/* iommufd_device_bind() for a caller that the context outlives anyway */
+struct iommufd_device *iommufd_device_do_bind(struct iommufd_ctx *ictx,
+					      struct device *dev, u32 *id)
 {
 	struct iommufd_device *idev;
 	struct iommufd_group *group;
@@ -159,7 +145,6 @@ struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx,
 		rc = PTR_ERR(idev);
 		goto out_put_group;
 	}
-	iommufd_ctx_get(ictx);
 	idev->ictx = ictx;
 	idev->group = group;
 	idev->dev = dev;
@@ -179,6 +164,37 @@ out_release_owner:
 	iommu_device_release_dma_owner(dev);
 	return ERR_PTR(rc);
 }
+
+void iommufd_device_do_unbind(struct iommufd_device *idev)
+{
+	WARN_ON(!list_empty(&idev->group_item));
+	iommufd_object_unlink_destroy(idev->ictx, &idev->obj);
+}
+
+/**
+ * iommufd_device_bind - Give a context the DMA of a device
+ * @ictx: context
+ * @dev: the device, whose driver the caller is
+ * @id: the id of the DEVICE object
+ *
+ * All DMA of the device is blocked until it is attached. The other devices of
+ * its group can be bound to no other context, nor driven by a kernel driver
+ * that does DMA.
+ *
+ * Return: the bound device, which holds a reference on the context; -ENODEV
+ * where no IOMMU translates its DMA; -EINVAL where its DMA is not coherent;
+ * -EPERM where its interrupts are not isolated or the group is someone else's;
+ * -EBUSY where someone else set the group's domain; -ENOMEM.
+ */
+struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx,
+					   struct device *dev, u32 *id)
+{
+	struct iommufd_device *idev = iommufd_device_do_bind(ictx, dev, id);
+
+	if (!IS_ERR(idev))
+		iommufd_ctx_get(ictx);
+	return idev;
+}
 EXPORT_SYMBOL_NS_GPL(iommufd_device_bind, IOMMUFD);
 
 /**
@@ -189,8 +205,10 @@ EXPORT_SYMBOL_NS_GPL(iommufd_device_bind, IOMMUFD);
  */
 void iommufd_device_unbind(struct iommufd_device *idev)
 {
-	WARN_ON(!list_empty(&idev->group_item));
-	iommufd_object_unlink_destroy(idev->ictx, &idev->obj);
+	struct iommufd_ctx *ictx = idev->ictx;
+
+	iommufd_device_do_unbind(idev);
+	iommufd_ctx_put(ictx);
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_device_unbind, IOMMUFD);
 
@@ -279,7 +297,9 @@ static void group_unreserve(struct iommufd_group *group, struct iova_map *map)
 static int idev_fit_hwpt(struct iommufd_device *idev,
 			 struct iommufd_hwpt_paging *hwpt)
 {
-	return idev->enforce_cache_coherency ? iommufd_hwpt_enforce_cc(hwpt) : 0;
+	if (idev->enforce_cache_coherency && !hwpt->enforce_cache_coherency)
+		return -EINVAL;
+	return 0;
 }
 
 static int group_attach(struct iommufd_group *group,
@@ -338,6 +358,8 @@ static int group_replace(struct iommufd_group *group,
 out_back:
 	WARN_ON(iommu_group_replace_domain(group->iommu_group,
 					   old->map_hwpt.domain));
+	/* As well as it goes: the same doorbells were mapped here before */
+	iommufd_sw_msi_refresh(old);
 out_put:
 	iommufd_sw_msi_put(hwpt, group->msi_window);
 	return rc;
@@ -407,42 +429,59 @@ static int idev_replace(struct iommufd_device *idev,
 	return 0;
 }
 
-/* Attach and replace differ in this alone */
-typedef int (*idev_move_fn)(struct iommufd_device *idev,
-			      struct iommufd_hwpt_paging *hwpt);
+/**
+ * struct idev_move - an attach or replace at work
+ * @idev: device
+ * @move: idev_attach() or idev_replace()
+ * @left: the HWPT that its group has left, or NULL
+ * @links: how many links to @left the group's devices had
+ * @made: the automatic HWPT made for this, to which this holds a link, or NULL
+ *
+ * The last link destroys an automatic HWPT, which waits for whoever works with
+ * it; and he may wait for what the mover holds. So links are given up last.
+ */
+struct idev_move {
+	struct iommufd_device *idev;
+	int (*move)(struct iommufd_device *idev,
+		    struct iommufd_hwpt_paging *hwpt);
+	struct iommufd_hwpt_paging *left;
+	size_t links;
+	struct iommufd_hwpt_paging *made;
+};
 
-static int idev_move(struct iommufd_device *idev,
-		     struct iommufd_hwpt_paging *hwpt, idev_move_fn move)
+static int idev_move(struct idev_move *move, struct iommufd_hwpt_paging *hwpt)
 {
-	struct iommufd_group *group = idev->group;
+	struct iommufd_group *group = move->idev->group;
 	struct iommufd_hwpt_paging *old;
-	size_t links = 0;
 	int rc;
 
 	mutex_lock(&group->lock);
 	old = group->hwpt;
-	rc = move(idev, hwpt);
-	if (!rc && old && old != hwpt)
-		links = list_count_nodes(&group->attached);
+	rc = move->move(move->idev, hwpt);
+	if (!rc && old && old != hwpt) {
+		move->left = old;
+		move->links = list_count_nodes(&group->attached);
+	}
 	mutex_unlock(&group->lock);
-
-	/*
-	 * The last link may destroy the HWPT, which waits for whoever works with
-	 * it, and he may want the lock.
-	 */
-	while (links--)
-		iommufd_hwpt_unlink(old);
 	return rc;
 }
 
+static void idev_move_finish(struct idev_move *move)
+{
+	for (; move->links; move->links--)
+		iommufd_hwpt_unlink(move->left);
+	if (move->made)
+		iommufd_hwpt_unlink(move->made);
+}
+
 /*
- * The next automatic HWPT of the IOAS after @hwpt, which is given back, with a
- * user reference.
+ * The next automatic HWPT of the IOAS after @prev, with a user reference. That
+ * on @prev, which has kept it in the list, is given back.
  */
 static struct iommufd_hwpt_paging *
-next_automatic(struct iommufd_ioas *ioas, struct iommufd_hwpt_paging *hwpt)
+next_automatic(struct iommufd_ioas *ioas, struct iommufd_hwpt_paging *prev)
 {
-	struct iommufd_hwpt_paging *prev = hwpt;
+	struct iommufd_hwpt_paging *hwpt = prev;
 
 	down_read(&ioas->map.rwsem);
 	hwpt = list_prepare_entry(hwpt, &ioas->map.hwpts, map_hwpt.item);
@@ -459,17 +498,46 @@ found:
 	return hwpt;
 }
 
+/* Make an automatic HWPT, and move to it */
+static int idev_move_new(struct idev_move *move, struct iommufd_ioas *ioas,
+			 u32 *hwpt_id)
+{
+	struct iommufd_ctx *ictx = move->idev->ictx;
+	struct iommufd_hwpt_paging *hwpt;
+	int rc;
+
+	hwpt = iommufd_hwpt_paging_alloc(ictx, ioas, move->idev, 0, NULL);
+	if (IS_ERR(hwpt))
+		return PTR_ERR(hwpt);
+	hwpt->automatic = true;
+
+	/*
+	 * Once attached it can be left by another device of the group, before
+	 * it is published: with a link of our own it stays until we are done.
+	 */
+	iommufd_object_link(&hwpt->obj);
+	rc = idev_move(move, hwpt);
+	if (rc) {
+		iommufd_object_unlink(&hwpt->obj);
+		iommufd_object_abort(ictx, &hwpt->obj);
+		return rc;
+	}
+	move->made = hwpt;
+	*hwpt_id = hwpt->obj.id;
+	iommufd_object_publish(ictx, &hwpt->obj);
+	return 0;
+}
+
 /* Find the automatic HWPT that the device's IOMMU takes, or make one */
-static int idev_move_ioas(struct iommufd_device *idev,
-			  struct iommufd_ioas *ioas, u32 *hwpt_id,
-			    idev_move_fn move)
+static int idev_move_ioas(struct idev_move *move, struct iommufd_ioas *ioas,
+			  u32 *hwpt_id)
 {
 	struct iommufd_hwpt_paging *hwpt = NULL;
 	int rc;
 
 	mutex_lock(&ioas->auto_lock);
 	while ((hwpt = next_automatic(ioas, hwpt))) {
-		rc = idev_move(idev, hwpt, move);
+		rc = idev_move(move, hwpt);
 		/* -EINVAL: not for this device, another may be */
 		if (rc == -EINVAL)
 			continue;
@@ -477,53 +545,40 @@ static int idev_move_ioas(struct iommufd_device *idev,
 		iommufd_object_put(hwpt->ictx, &hwpt->obj);
 		goto out_unlock;
 	}
-
-	hwpt = iommufd_hwpt_paging_alloc(idev->ictx, ioas, idev, 0, NULL);
-	if (IS_ERR(hwpt)) {
-		rc = PTR_ERR(hwpt);
-		goto out_unlock;
-	}
-	rc = idev_move(idev, hwpt, move);
-	if (rc) {
-		iommufd_object_abort(idev->ictx, &hwpt->obj);
-		goto out_unlock;
-	}
-	hwpt->automatic = true;
-	*hwpt_id = hwpt->obj.id;
-	iommufd_object_publish(idev->ictx, &hwpt->obj);
+	rc = idev_move_new(move, ioas, hwpt_id);
 out_unlock:
 	mutex_unlock(&ioas->auto_lock);
 	return rc;
 }
 
-static int idev_move_id(struct iommufd_device *idev, ioasid_t pasid,
-			u32 *pt_id, idev_move_fn move)
+static int idev_move_id(struct idev_move *move, ioasid_t pasid, u32 *pt_id)
 {
+	struct iommufd_ctx *ictx = move->idev->ictx;
 	struct iommufd_object *pt;
 	int rc;
 
 	if (pasid != IOMMU_NO_PASID)
 		return -EOPNOTSUPP;
 
-	pt = iommufd_object_get(idev->ictx, *pt_id, IOMMUFD_OBJ_ANY);
+	pt = iommufd_object_get(ictx, *pt_id, IOMMUFD_OBJ_ANY);
 	if (IS_ERR(pt))
 		return PTR_ERR(pt);
 	switch (pt->type) {
 	case IOMMUFD_OBJ_IOAS:
-		rc = idev_move_ioas(idev,
+		rc = idev_move_ioas(move,
 				    container_of(pt, struct iommufd_ioas, obj),
-				      pt_id, move);
+				    pt_id);
 		break;
 	case IOMMUFD_OBJ_HWPT_PAGING:
-		rc = idev_move(idev,
-			       container_of(pt, struct iommufd_hwpt_paging, obj),
-				 move);
+		rc = idev_move(move,
+			       container_of(pt, struct iommufd_hwpt_paging, obj));
 		break;
 	default:
 		rc = -EINVAL;
 		break;
 	}
-	iommufd_object_put(idev->ictx, pt);
+	iommufd_object_put(ictx, pt);
+	idev_move_finish(move);
 	return rc;
 }
 
@@ -545,7 +600,12 @@ static int idev_move_id(struct iommufd_device *idev, ioasid_t pasid,
 int iommufd_device_attach(struct iommufd_device *idev, ioasid_t pasid,
 			  u32 *pt_id)
 {
-	return idev_move_id(idev, pasid, pt_id, idev_attach);
+	struct idev_move move = {
+		.idev = idev,
+		.move = idev_attach,
+	};
+
+	return idev_move_id(&move, pasid, pt_id);
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_device_attach, IOMMUFD);
 
@@ -564,7 +624,12 @@ EXPORT_SYMBOL_NS_GPL(iommufd_device_attach, IOMMUFD);
 int iommufd_device_replace(struct iommufd_device *idev, ioasid_t pasid,
 			   u32 *pt_id)
 {
-	return idev_move_id(idev, pasid, pt_id, idev_replace);
+	struct idev_move move = {
+		.idev = idev,
+		.move = idev_replace,
+	};
+
+	return idev_move_id(&move, pasid, pt_id);
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_device_replace, IOMMUFD);
 
@@ -659,21 +724,18 @@ int iommufd_get_hw_info_ioctl(struct iommufd_ucmd *ucmd)
 	if (IS_ERR(idev))
 		return PTR_ERR(idev);
 	info = hw_info_get(idev->dev, &len, &type);
-	if (IS_ERR(info)) {
-		rc = PTR_ERR(info);
-		goto out_put;
-	}
+	cmd->out_capabilities = device_capabilities(idev->dev);
+	/* The user's memory may take forever, and unbind waits for this */
+	iommufd_object_put(ucmd->ictx, &idev->obj);
+	if (IS_ERR(info))
+		return PTR_ERR(info);
+
 	rc = hw_info_copy(cmd, info, len);
 	kfree(info);
 	if (rc)
-		goto out_put;
-
+		return rc;
 	cmd->data_len = len;
 	cmd->out_data_type = type;
 	cmd->out_max_pasid_log2 = 0;
-	cmd->out_capabilities = device_capabilities(idev->dev);
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
-out_put:
-	iommufd_object_put(ucmd->ictx, &idev->obj);
-	return rc;
+	return iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 }

@@ -26,15 +26,13 @@ void iommufd_hwpt_paging_destroy(struct iommufd_ctx *ictx,
 }
 
 /*
- * DMA of a device whose IOMMU can make it coherent, is. The domain must not
- * hold anything yet, or hold it that way already: page-table entries carry it.
+ * DMA of a device whose IOMMU can make it coherent, is. Page-table entries carry
+ * that, so the domain must not hold anything yet.
  */
-int iommufd_hwpt_enforce_cc(struct iommufd_hwpt_paging *hwpt)
+static int hwpt_enforce_cc(struct iommufd_hwpt_paging *hwpt)
 {
 	struct iommu_domain *domain = hwpt->map_hwpt.domain;
 
-	if (hwpt->enforce_cache_coherency)
-		return 0;
 	if (!domain->ops->enforce_cache_coherency ||
 	    !domain->ops->enforce_cache_coherency(domain))
 		return -EINVAL;
@@ -56,8 +54,11 @@ static int hwpt_paging_build(struct iommufd_hwpt_paging *hwpt,
 	domain->iommufd_hwpt = hwpt;
 	domain->sw_msi = iommufd_sw_msi;
 
+	/* A driver that knows its limits only once a device is attached */
+	if (!domain->geometry.aperture_end)
+		return -EOPNOTSUPP;
 	if (idev->enforce_cache_coherency) {
-		rc = iommufd_hwpt_enforce_cc(hwpt);
+		rc = hwpt_enforce_cc(hwpt);
 		if (rc)
 			return rc;
 	}
@@ -117,9 +118,10 @@ static int hwpt_alloc_check(const struct iommu_hwpt_alloc *cmd)
 	return 0;
 }
 
-int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
+static struct iommufd_hwpt_paging *
+hwpt_alloc_for(struct iommufd_ctx *ictx, const struct iommu_hwpt_alloc *cmd,
+	       struct iommufd_device *idev)
 {
-	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
 	const struct iommu_user_data user_data = {
 		.type = cmd->data_type,
 		.uptr = u64_to_user_ptr(cmd->data_uptr),
@@ -127,8 +129,27 @@ int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 	};
 	bool has_data = cmd->data_type != IOMMU_HWPT_DATA_NONE;
 	struct iommufd_hwpt_paging *hwpt;
-	struct iommufd_device *idev;
 	struct iommufd_object *pt;
+
+	pt = iommufd_object_get(ictx, cmd->pt_id, IOMMUFD_OBJ_ANY);
+	if (IS_ERR(pt))
+		return ERR_CAST(pt);
+	if (pt->type == IOMMUFD_OBJ_IOAS)
+		hwpt = iommufd_hwpt_paging_alloc(ictx,
+						 container_of(pt, struct iommufd_ioas, obj),
+						 idev, cmd->flags,
+						 has_data ? &user_data : NULL);
+	else
+		hwpt = ERR_PTR(-EINVAL);
+	iommufd_object_put(ictx, pt);
+	return hwpt;
+}
+
+int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	struct iommufd_hwpt_paging *hwpt;
+	struct iommufd_device *idev;
 	int rc;
 
 	rc = hwpt_alloc_check(cmd);
@@ -138,34 +159,17 @@ int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 	idev = iommufd_get_device(ucmd->ictx, cmd->dev_id);
 	if (IS_ERR(idev))
 		return PTR_ERR(idev);
-	pt = iommufd_object_get(ucmd->ictx, cmd->pt_id, IOMMUFD_OBJ_ANY);
-	if (IS_ERR(pt)) {
-		rc = PTR_ERR(pt);
-		goto out_put_idev;
-	}
-	if (pt->type != IOMMUFD_OBJ_IOAS) {
-		rc = -EINVAL;
-		goto out_put_pt;
-	}
+	hwpt = hwpt_alloc_for(ucmd->ictx, cmd, idev);
+	/* The user's memory may take forever, and unbind waits for this */
+	iommufd_object_put(ucmd->ictx, &idev->obj);
+	if (IS_ERR(hwpt))
+		return PTR_ERR(hwpt);
 
-	hwpt = iommufd_hwpt_paging_alloc(ucmd->ictx,
-					 container_of(pt, struct iommufd_ioas, obj),
-					 idev, cmd->flags,
-					 has_data ? &user_data : NULL);
-	if (IS_ERR(hwpt)) {
-		rc = PTR_ERR(hwpt);
-		goto out_put_pt;
-	}
 	cmd->out_hwpt_id = hwpt->obj.id;
 	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 	if (rc)
 		iommufd_object_abort(ucmd->ictx, &hwpt->obj);
 	else
 		iommufd_object_publish(ucmd->ictx, &hwpt->obj);
-
-out_put_pt:
-	iommufd_object_put(ucmd->ictx, pt);
-out_put_idev:
-	iommufd_object_put(ucmd->ictx, &idev->obj);
 	return rc;
 }

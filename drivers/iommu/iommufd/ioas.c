@@ -48,37 +48,37 @@ out_abort:
 	return rc;
 }
 
-/* Fill the user's array as far as it goes; returns how many there are in all */
-static int copy_usable_ranges(struct iova_map *map,
-			      struct iommu_iova_range __user *ranges,
-			      u32 room, u32 *count)
+/*
+ * The usable ranges, as many as the user has room for, in an array of our own:
+ * the user's memory may take forever, and others wait for the lock.
+ */
+static struct iommu_iova_range *
+usable_ranges(struct iova_map *map, struct iommu_ioas_iova_ranges *cmd,
+	      u32 *nr)
 {
-	unsigned long from = 0, start, last;
+	struct iommu_iova_range *ranges;
+	int rc;
 
-	*count = 0;
-	while (iova_map_next_usable(map, from, &start, &last)) {
-		struct iommu_iova_range range = {
-			.start = start,
-			.last = last,
-		};
-
-		if (*count < room &&
-		    copy_to_user(&ranges[*count], &range, sizeof(range)))
-			return -EFAULT;
-		(*count)++;
-		if (last == ULONG_MAX)
-			break;
-		from = last + 1;
+	rc = down_read_killable(&map->rwsem);
+	if (rc)
+		return ERR_PTR(rc);
+	*nr = min(cmd->num_iovas, iova_map_usable(map, NULL, 0));
+	ranges = kvmalloc_array(*nr, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
+	if (ranges) {
+		cmd->num_iovas = iova_map_usable(map, ranges, *nr);
+		cmd->out_iova_alignment = map->alignment;
 	}
-	return 0;
+	up_read(&map->rwsem);
+	return ranges ?: ERR_PTR(-ENOMEM);
 }
 
 int iommufd_ioas_iova_ranges_ioctl(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_ioas_iova_ranges *cmd = ucmd->cmd;
-	u32 room = cmd->num_iovas;
+	struct iommu_iova_range *ranges;
 	struct iommufd_ioas *ioas;
-	int rc;
+	int rc = 0;
+	u32 nr;
 
 	if (cmd->__reserved)
 		return -EOPNOTSUPP;
@@ -86,22 +86,19 @@ int iommufd_ioas_iova_ranges_ioctl(struct iommufd_ucmd *ucmd)
 	ioas = iommufd_get_ioas(ucmd->ictx, cmd->ioas_id);
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
-
-	rc = down_read_killable(&ioas->map.rwsem);
-	if (rc)
-		goto out_put;
-	rc = copy_usable_ranges(&ioas->map, u64_to_user_ptr(cmd->allowed_iovas),
-				room, &cmd->num_iovas);
-	cmd->out_iova_alignment = ioas->map.alignment;
-	up_read(&ioas->map.rwsem);
-	if (rc)
-		goto out_put;
-
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
-	if (!rc && cmd->num_iovas > room)
-		rc = -EMSGSIZE;
-out_put:
+	ranges = usable_ranges(&ioas->map, cmd, &nr);
 	iommufd_object_put(ucmd->ictx, &ioas->obj);
+	if (IS_ERR(ranges))
+		return PTR_ERR(ranges);
+
+	if (copy_to_user(u64_to_user_ptr(cmd->allowed_iovas), ranges,
+			 nr * sizeof(*ranges)))
+		rc = -EFAULT;
+	if (!rc)
+		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (!rc && cmd->num_iovas > nr)
+		rc = -EMSGSIZE;
+	kvfree(ranges);
 	return rc;
 }
 
@@ -117,42 +114,41 @@ int iommufd_ioas_allow_iovas_ioctl(struct iommufd_ucmd *ucmd)
 	if (cmd->num_iovas > IOAS_MAX_ALLOWED)
 		return -EINVAL;
 
-	ioas = iommufd_get_ioas(ucmd->ictx, cmd->ioas_id);
-	if (IS_ERR(ioas))
-		return PTR_ERR(ioas);
-
 	if (cmd->num_iovas) {
 		ranges = vmemdup_user(u64_to_user_ptr(cmd->allowed_iovas),
 				      array_size(cmd->num_iovas,
 						 sizeof(*ranges)));
-		if (IS_ERR(ranges)) {
-			rc = PTR_ERR(ranges);
-			goto out_put;
-		}
+		if (IS_ERR(ranges))
+			return PTR_ERR(ranges);
+	}
+	ioas = iommufd_get_ioas(ucmd->ictx, cmd->ioas_id);
+	if (IS_ERR(ioas)) {
+		kvfree(ranges);
+		return PTR_ERR(ioas);
 	}
 	rc = iova_map_allow(&ioas->map, ranges, cmd->num_iovas);
 	if (rc)
 		kvfree(ranges);
-out_put:
 	iommufd_object_put(ucmd->ictx, &ioas->obj);
 	return rc;
 }
 
-static int ioas_map_check(const struct iommu_ioas_map *cmd)
-{
-	u64 end;
+#define IOAS_MAP_FLAGS (IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_WRITEABLE | \
+			IOMMU_IOAS_MAP_READABLE)
 
-	if (cmd->flags & ~(IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_WRITEABLE |
-			   IOMMU_IOAS_MAP_READABLE) || cmd->__reserved)
+/* What all ioctls that add areas ask of their flags and of the IOVA range */
+static int map_check(u32 flags, u64 iova, u64 length)
+{
+	u64 last;
+
+	if (flags & ~IOAS_MAP_FLAGS)
 		return -EOPNOTSUPP;
-	if (!(cmd->flags & (IOMMU_IOAS_MAP_WRITEABLE | IOMMU_IOAS_MAP_READABLE)))
+	if (!(flags & (IOMMU_IOAS_MAP_WRITEABLE | IOMMU_IOAS_MAP_READABLE)))
 		return -EINVAL;
-	if (!cmd->length)
+	if (!length)
 		return -EINVAL;
-	if (check_add_overflow(cmd->user_va, cmd->length - 1, &end))
-		return -EOVERFLOW;
-	if (cmd->flags & IOMMU_IOAS_MAP_FIXED_IOVA &&
-	    check_add_overflow(cmd->iova, cmd->length - 1, &end))
+	if (flags & IOMMU_IOAS_MAP_FIXED_IOVA &&
+	    check_add_overflow(iova, length - 1, &last))
 		return -EOVERFLOW;
 	return 0;
 }
@@ -168,17 +164,49 @@ static int map_prot(u32 flags)
 	return prot;
 }
 
+/*
+ * Let the areas of @chain into the IOAS and tell the user where, by way of
+ * @user_iova in the struct at hand.
+ */
+static int ioas_add(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas,
+		    struct list_head *chain, u32 flags, u64 length,
+		    u64 *user_iova, size_t cmd_size)
+{
+	unsigned long iova = *user_iova, removed;
+	int rc;
+
+	/* An answer that cannot be written is found out before, not after */
+	rc = iommufd_ucmd_respond(ucmd, cmd_size);
+	if (!rc)
+		rc = iova_map_add(&ioas->map, chain, &iova, length,
+				  flags & IOMMU_IOAS_MAP_FIXED_IOVA);
+	if (rc) {
+		iova_areas_free(chain);
+		return rc;
+	}
+	*user_iova = iova;
+	rc = iommufd_ucmd_respond(ucmd, cmd_size);
+	if (rc)
+		iova_map_remove(&ioas->map, iova, iova + length - 1, &removed);
+	return rc;
+}
+
 int iommufd_ioas_map_ioctl(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_ioas_map *cmd = ucmd->cmd;
 	struct iommufd_memory *memory;
 	struct iommufd_ioas *ioas;
-	unsigned long iova, removed;
+	LIST_HEAD(chain);
+	u64 last;
 	int rc;
 
-	rc = ioas_map_check(cmd);
+	if (cmd->__reserved)
+		return -EOPNOTSUPP;
+	rc = map_check(cmd->flags, cmd->iova, cmd->length);
 	if (rc)
 		return rc;
+	if (check_add_overflow(cmd->user_va, cmd->length - 1, &last))
+		return -EOVERFLOW;
 
 	ioas = iommufd_get_ioas(ucmd->ictx, cmd->ioas_id);
 	if (IS_ERR(ioas))
@@ -190,22 +218,48 @@ int iommufd_ioas_map_ioctl(struct iommufd_ucmd *ucmd)
 		rc = PTR_ERR(memory);
 		goto out_put;
 	}
-	iova = cmd->iova;
-	rc = iova_map_add(&ioas->map, memory, offset_in_page(cmd->user_va),
-			  &iova, cmd->length, map_prot(cmd->flags),
-			  cmd->flags & IOMMU_IOAS_MAP_FIXED_IOVA);
-	if (rc)
-		goto out_memory;
-
-	cmd->iova = iova;
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
-	if (rc)
-		iova_map_remove(&ioas->map, iova, iova + cmd->length - 1,
-				&removed);
-out_memory:
+	rc = iova_area_alloc(memory, offset_in_page(cmd->user_va), 0,
+			     cmd->length, map_prot(cmd->flags), &chain);
+	if (!rc)
+		rc = ioas_add(ucmd, ioas, &chain, cmd->flags, cmd->length,
+			      &cmd->iova, sizeof(*cmd));
 	iommufd_memory_put(memory);
 out_put:
 	iommufd_object_put(ucmd->ictx, &ioas->obj);
+	return rc;
+}
+
+int iommufd_ioas_copy_ioctl(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_ioas_copy *cmd = ucmd->cmd;
+	struct iommufd_ioas *src, *dst;
+	LIST_HEAD(chain);
+	u64 last;
+	int rc;
+
+	rc = map_check(cmd->flags, cmd->dst_iova, cmd->length);
+	if (rc)
+		return rc;
+	if (check_add_overflow(cmd->src_iova, cmd->length - 1, &last))
+		return -EOVERFLOW;
+
+	src = iommufd_get_ioas(ucmd->ictx, cmd->src_ioas_id);
+	if (IS_ERR(src))
+		return PTR_ERR(src);
+	rc = iova_map_share(&src->map, cmd->src_iova, cmd->length,
+			    map_prot(cmd->flags), &chain);
+	iommufd_object_put(ucmd->ictx, &src->obj);
+	if (rc)
+		return rc;
+
+	dst = iommufd_get_ioas(ucmd->ictx, cmd->dst_ioas_id);
+	if (IS_ERR(dst)) {
+		iova_areas_free(&chain);
+		return PTR_ERR(dst);
+	}
+	rc = ioas_add(ucmd, dst, &chain, cmd->flags, cmd->length,
+		      &cmd->dst_iova, sizeof(*cmd));
+	iommufd_object_put(ucmd->ictx, &dst->obj);
 	return rc;
 }
 
@@ -224,6 +278,11 @@ int iommufd_ioas_unmap_ioctl(struct iommufd_ucmd *ucmd)
 		return -EOVERFLOW;
 	if (everything)
 		last = ULONG_MAX;
+
+	/* What is removed cannot come back if the answer cannot be written */
+	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (rc)
+		return rc;
 
 	ioas = iommufd_get_ioas(ucmd->ictx, cmd->ioas_id);
 	if (IS_ERR(ioas))

@@ -61,6 +61,9 @@ enum iommufd_object_type {
 	IOMMUFD_OBJ_IOAS,
 	IOMMUFD_OBJ_DEVICE,
 	IOMMUFD_OBJ_HWPT_PAGING,
+#ifdef CONFIG_IOMMUFD_TEST
+	IOMMUFD_OBJ_SELFTEST,
+#endif
 	IOMMUFD_OBJ_TYPES,
 };
 
@@ -149,6 +152,7 @@ struct iommufd_ioas {
 int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_iova_ranges_ioctl(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_allow_iovas_ioctl(struct iommufd_ucmd *ucmd);
+int iommufd_ioas_copy_ioctl(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_map_ioctl(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_unmap_ioctl(struct iommufd_ucmd *ucmd);
 void iommufd_ioas_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj);
@@ -172,7 +176,7 @@ static inline struct iommufd_ioas *iommufd_get_ioas(struct iommufd_ctx *ictx,
  * @map_hwpt: its place in the IOAS's map, with the domain
  * @automatic: made by an attach to the IOAS; goes with the last detach
  * @enforce_cache_coherency: no DMA through it can bypass the CPU's caches;
- *	guarded by the lock of the group that attaches
+ *	constant
  * @msi_groups: how many groups attached to it have a software MSI window;
  *	guarded by the context's doorbell_lock
  * @msi_window: where their IOMMU wants doorbells to be mapped, the same for all
@@ -195,7 +199,6 @@ struct iommufd_hwpt_paging *
 iommufd_hwpt_paging_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 			  struct iommufd_device *idev, u32 flags,
 			  const struct iommu_user_data *user_data);
-int iommufd_hwpt_enforce_cc(struct iommufd_hwpt_paging *hwpt);
 void iommufd_hwpt_unlink(struct iommufd_hwpt_paging *hwpt);
 int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd);
 void iommufd_hwpt_paging_destroy(struct iommufd_ctx *ictx,
@@ -226,7 +229,7 @@ struct iommufd_group {
 /**
  * struct iommufd_device - a device bound to the context
  * @obj: linked to by the kernel driver that bound it (VFIO)
- * @ictx: the context, referenced
+ * @ictx: the context, which whoever bound the device keeps
  * @group: its group in this context, referenced
  * @group_item: in @group->attached while attached, else empty
  * @dev: the device; its driver unbinds before it goes
@@ -243,6 +246,9 @@ struct iommufd_device {
 };
 
 int iommufd_get_hw_info_ioctl(struct iommufd_ucmd *ucmd);
+struct iommufd_device *iommufd_device_do_bind(struct iommufd_ctx *ictx,
+					      struct device *dev, u32 *id);
+void iommufd_device_do_unbind(struct iommufd_device *idev);
 void iommufd_device_destroy(struct iommufd_ctx *ictx,
 			    struct iommufd_object *obj);
 
@@ -268,5 +274,22 @@ int iommufd_sw_msi_get(struct iommufd_hwpt_paging *hwpt,
 int iommufd_sw_msi_refresh(struct iommufd_hwpt_paging *hwpt);
 void iommufd_sw_msi_put(struct iommufd_hwpt_paging *hwpt,
 			unsigned long msi_window);
+
+#ifdef CONFIG_IOMMUFD_TEST
+int iommufd_mock_init(void);
+void iommufd_mock_exit(void);
+int iommufd_test_ioctl(struct iommufd_ucmd *ucmd);
+void iommufd_mock_stdev_destroy(struct iommufd_ctx *ictx,
+				struct iommufd_object *obj);
+#else
+static inline int iommufd_mock_init(void)
+{
+	return 0;
+}
+
+static inline void iommufd_mock_exit(void)
+{
+}
+#endif /* CONFIG_IOMMUFD_TEST */
 
 #endif /* __IOMMUFD_PRIVATE_H */

@@ -1,32 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which IOVA is which memory: areas, the ranges where none may be, and the
- * domains that hold them.
+ * Which IOVA is which memory: areas, and the domains that hold them.
  *
  * Every area is in every domain, and its memory is pinned from the first domain
  * on until the last one is gone. A change to the areas is made in each domain
  * under the write side of the map's rwsem, so that readers, and a domain about
  * to be filled, see all of it or nothing.
  */
-#include <linux/interval_tree.h>
 #include <linux/iommu.h>
+#include <linux/overflow.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
-#include <uapi/linux/iommufd.h>
 
 #include "iova_map.h"
 #include "memory.h"
-
-/**
- * struct iova_reserved - a range that no area may touch
- * @node: in iova_map.reserved; several owners may reserve the same IOVA
- * @owner: the device or HWPT that cannot use it
- */
-struct iova_reserved {
-	struct interval_tree_node node;
-	const void *owner;
-};
 
 void iova_map_init(struct iova_map *map)
 {
@@ -79,14 +66,26 @@ static int area_map(struct iova_area *area, struct iommu_domain *domain)
 	return rc;
 }
 
-/* The domain forgets the area; the IOTLB may not before iommu_iotlb_sync() */
+/*
+ * The domain forgets the area; the IOTLB may not before iommu_iotlb_sync(). It
+ * goes by the domain's largest page, across which no page-table entry reaches,
+ * to let others run.
+ */
 static void area_unmap(struct iova_area *area, struct iommu_domain *domain,
 		       struct iommu_iotlb_gather *gather)
 {
-	size_t unmapped = iommu_unmap_fast(domain, area->iova,
-					   area_length(area), gather);
+	unsigned long largest = 1UL << __fls(domain->pgsize_bitmap);
+	unsigned long iova = area->iova, last;
 
-	WARN_ON(unmapped != area_length(area));
+	while (true) {
+		last = min(area->last, iova | (largest - 1));
+		WARN_ON(iommu_unmap_fast(domain, iova, last - iova + 1,
+					 gather) != last - iova + 1);
+		cond_resched();
+		if (last == area->last)
+			break;
+		iova = last + 1;
+	}
 }
 
 static void area_free(struct iova_area *area)
@@ -102,21 +101,21 @@ static bool area_is_aligned(const struct iova_area *area,
 			  alignment);
 }
 
-/* Some area in the range, or NULL */
-static struct iova_area *find_area(struct iova_map *map, unsigned long start,
-				   unsigned long last)
+/**
+ * iova_map_find_area - Is there an area in a range?
+ * @map: map
+ * @start: first IOVA of the range
+ * @last: last IOVA of the range
+ *
+ * Return: the first one that touches the range, or NULL.
+ */
+struct iova_area *iova_map_find_area(struct iova_map *map, unsigned long start,
+				     unsigned long last)
 {
 	MA_STATE(mas, &map->areas, start, start);
 
 	lockdep_assert_held(&map->rwsem);
 	return mas_find(&mas, last);
-}
-
-static struct interval_tree_node *
-find_reserved(struct iova_map *map, unsigned long start, unsigned long last)
-{
-	lockdep_assert_held(&map->rwsem);
-	return interval_tree_iter_first(&map->reserved, start, last);
 }
 
 /* Put the area into the tree. Its range is empty, and its memory not in use. */
@@ -165,162 +164,190 @@ out_unmap:
 	return rc;
 }
 
-/*
- * Look for @length free bytes between @start and @last at an address that is
- * @phase beyond a multiple of @alignment.
+/**
+ * iova_area_alloc - Make an area that is in no map yet
+ * @memory: its memory; the area takes a reference of its own
+ * @offset: where it begins in the memory, in bytes
+ * @start: where it begins in the chain of areas that it is added to
+ * @length: its length in bytes
+ * @prot: IOMMU_READ, IOMMU_WRITE, IOMMU_CACHE
+ * @chain: where it goes, behind those before it
+ *
+ * Return: 0 or -ENOMEM.
  */
-static int find_free(struct iova_map *map, unsigned long start,
-		     unsigned long last, unsigned long length,
-		     unsigned long alignment, unsigned long phase,
-		     unsigned long *iova)
+int iova_area_alloc(struct iommufd_memory *memory, unsigned long offset,
+		    unsigned long start, unsigned long length, int prot,
+		    struct list_head *chain)
 {
-	while (start <= last && last - start >= length - 1) {
-		MA_STATE(mas, &map->areas, 0, 0);
-		struct interval_tree_node *reserved;
-		struct iova_area *area;
-		unsigned long at, end;
+	struct iova_area *area;
 
-		if (mas_empty_area(&mas, start, last, length))
-			break;
-		at = mas.index + ((phase - mas.index) & (alignment - 1));
-		if (at < mas.index ||
-		    check_add_overflow(at, length - 1, &end) || end > last)
-			break;
-
-		reserved = find_reserved(map, at, end);
-		if (reserved) {
-			start = reserved->last + 1;
-			if (!start)
-				break;
-			continue;
-		}
-		area = find_area(map, at, end);
-		if (!area) {
-			*iova = at;
-			return 0;
-		}
-		start = area->last + 1;
-		if (!start)
-			break;
-	}
-	return -ENOSPC;
+	area = kmalloc(sizeof(*area), GFP_KERNEL_ACCOUNT);
+	if (!area)
+		return -ENOMEM;
+	iommufd_memory_get(memory);
+	area->memory = memory;
+	area->iova = start;
+	area->last = start + length - 1;
+	area->offset = offset;
+	area->prot = prot;
+	list_add_tail(&area->chain, chain);
+	return 0;
 }
 
-/*
- * An IOVA that agrees with the memory's address modulo a huge page lets the
- * huge page be one page-table entry; where there is no such room, any will do.
- */
-static int find_free_phased(struct iova_map *map, unsigned long start,
-			    unsigned long last, unsigned long length,
-			    unsigned long va, unsigned long *iova)
+/* Give up areas that did not come into a map */
+void iova_areas_free(struct list_head *chain)
 {
-	static const unsigned long huge[] = { PUD_SIZE, PMD_SIZE };
-	unsigned int i;
+	struct iova_area *area, *next;
 
-	for (i = 0; i < ARRAY_SIZE(huge); i++) {
-		if (length >= huge[i] &&
-		    !find_free(map, start, last, length, huge[i], va, iova))
-			return 0;
-	}
-	return find_free(map, start, last, length, PAGE_SIZE, 0, iova);
+	list_for_each_entry_safe(area, next, chain, chain)
+		area_free(area);
+	INIT_LIST_HEAD(chain);
 }
 
-static int choose_iova(struct iova_map *map, unsigned long length,
-		       unsigned long va, unsigned long *iova)
+static int place_chain(struct iova_map *map, struct list_head *chain,
+		       unsigned long *iova, unsigned long length, bool fixed)
 {
-	u32 i;
+	struct iova_area *area;
 
-	/* IOVA 0 is left alone: to too much software it means none */
-	if (!map->nr_allowed)
-		return find_free_phased(map, PAGE_SIZE, ULONG_MAX, length, va,
-					iova);
-
-	for (i = 0; i < map->nr_allowed; i++) {
-		if (!find_free_phased(map, map->allowed[i].start,
-				      map->allowed[i].last, length, va, iova))
-			return 0;
+	list_for_each_entry(area, chain, chain) {
+		if (!area_is_aligned(area, map->alignment))
+			return -EINVAL;
 	}
-	return -ENOSPC;
-}
-
-static int place_area(struct iova_map *map, struct iova_area *area,
-		      unsigned long length, bool fixed)
-{
-	int rc;
-
-	if (!IS_ALIGNED(length | area->offset, map->alignment))
-		return -EINVAL;
 	if (!fixed) {
-		rc = choose_iova(map, length, area->memory->va + area->offset,
-				 &area->iova);
-		if (rc)
-			return rc;
+		area = list_first_entry(chain, struct iova_area, chain);
+		return iova_map_choose(map, length,
+				       area->memory->va + area->offset, iova);
 	}
-	area->last = area->iova + length - 1;
-	if (!fixed)
-		return 0;
-
-	if (!IS_ALIGNED(area->iova, map->alignment))
+	if (!IS_ALIGNED(*iova, map->alignment))
 		return -EINVAL;
-	if (find_reserved(map, area->iova, area->last))
+	if (iova_map_is_reserved(map, *iova, *iova + length - 1))
 		return -EINVAL;
-	if (find_area(map, area->iova, area->last))
+	if (iova_map_find_area(map, *iova, *iova + length - 1))
 		return -EADDRINUSE;
 	return 0;
 }
 
+static int enter_area(struct iova_map *map, struct iova_area *area,
+		      unsigned long iova)
+{
+	int rc;
+
+	area->iova += iova;
+	area->last += iova;
+	rc = insert_area(map, area);
+	if (rc)
+		return rc;
+	rc = fill_area(map, area);
+	if (rc)
+		erase_areas(map, area->iova, area->last);
+	return rc;
+}
+
+static void leave_area(struct iova_map *map, struct iova_area *area)
+{
+	struct iova_map_hwpt *hwpt;
+
+	list_for_each_entry(hwpt, &map->hwpts, item)
+		iommu_unmap(hwpt->domain, area->iova, area_length(area));
+	if (!list_empty(&map->hwpts))
+		area_unpin(area);
+	erase_areas(map, area->iova, area->last);
+}
+
+static int enter_chain(struct iova_map *map, struct list_head *chain,
+		       unsigned long iova)
+{
+	struct iova_area *area;
+	int rc;
+
+	list_for_each_entry(area, chain, chain) {
+		rc = enter_area(map, area, iova);
+		if (rc)
+			goto out_leave;
+	}
+	return 0;
+
+out_leave:
+	list_for_each_entry_continue_reverse(area, chain, chain)
+		leave_area(map, area);
+	return rc;
+}
+
 /**
- * iova_map_add - Show a range of a memory at an IOVA
+ * iova_map_add - Show a chain of areas, one after the other, at an IOVA
  * @map: map
- * @memory: memory; the area takes a reference of its own
- * @offset: where the range begins in it, in bytes
+ * @chain: the areas; they are the map's on success, and stay the caller's, only
+ *	to be freed, on error
  * @iova: the IOVA, chosen here unless @fixed
- * @length: the range's length in bytes; the end does not overflow
- * @prot: IOMMU_READ, IOMMU_WRITE, IOMMU_CACHE
+ * @length: the chain's length in bytes; the end does not overflow
  * @fixed: @iova is not ours to choose
  *
  * Return: 0; -EINVAL where an address or the length is not aligned or the IOVA
  * is reserved; -EADDRINUSE where an area is; -ENOSPC where there is no room to
  * choose; what pinning or the IOMMU driver said; -EINTR.
  */
-int iova_map_add(struct iova_map *map, struct iommufd_memory *memory,
-		 unsigned long offset, unsigned long *iova,
-		 unsigned long length, int prot, bool fixed)
+int iova_map_add(struct iova_map *map, struct list_head *chain,
+		 unsigned long *iova, unsigned long length, bool fixed)
 {
-	struct iova_area *area;
 	int rc;
-
-	area = kmalloc(sizeof(*area), GFP_KERNEL_ACCOUNT);
-	if (!area)
-		return -ENOMEM;
-	area->memory = memory;
-	area->iova = *iova;
-	area->offset = offset;
-	area->prot = prot;
 
 	rc = down_write_killable(&map->rwsem);
 	if (rc)
-		goto out_free;
-	rc = place_area(map, area, length, fixed);
-	if (rc)
-		goto out_unlock;
-	rc = insert_area(map, area);
-	if (rc)
-		goto out_unlock;
-	rc = fill_area(map, area);
-	if (rc)
-		goto out_erase;
-	iommufd_memory_get(memory);
-	*iova = area->iova;
+		return rc;
+	rc = place_chain(map, chain, iova, length, fixed);
+	if (!rc)
+		rc = enter_chain(map, chain, *iova);
 	up_write(&map->rwsem);
-	return 0;
+	return rc;
+}
 
-out_erase:
-	erase_areas(map, area->iova, area->last);
-out_unlock:
-	up_write(&map->rwsem);
-out_free:
-	kfree(area);
+/**
+ * iova_map_share - Make areas that show what a range of a map shows
+ * @map: map
+ * @iova: first IOVA of the range
+ * @length: its length in bytes; the end does not overflow
+ * @prot: what the new areas permit
+ * @chain: where they go, to be added to a map
+ *
+ * They share the memory: nothing is pinned, nor charged, for a second time.
+ *
+ * Return: 0; -ENOENT where something in the range is not mapped, -EPERM where
+ * @prot permits to write to what devices may only read, -ENOMEM, -EINTR.
+ */
+int iova_map_share(struct iova_map *map, unsigned long iova,
+		   unsigned long length, int prot, struct list_head *chain)
+{
+	MA_STATE(mas, &map->areas, iova, iova);
+	unsigned long last = iova + length - 1;
+	unsigned long next = iova;
+	struct iova_area *area;
+	int rc;
+
+	rc = down_read_killable(&map->rwsem);
+	if (rc)
+		return rc;
+	mas_for_each(&mas, area, last) {
+		unsigned long end = min(area->last, last);
+
+		if (area->iova > next)
+			break;
+		rc = prot & IOMMU_WRITE && !area->memory->writable ? -EPERM :
+			iova_area_alloc(area->memory,
+					area->offset + (next - area->iova),
+					next - iova, end - next + 1, prot,
+					chain);
+		if (rc)
+			break;
+		next = end + 1;
+		if (end == last)
+			break;
+	}
+	up_read(&map->rwsem);
+
+	if (!rc && next != last + 1)
+		rc = -ENOENT;
+	if (rc)
+		iova_areas_free(chain);
 	return rc;
 }
 
@@ -335,7 +362,9 @@ static int measure_areas(struct iova_map *map, unsigned long start,
 	mas_for_each(&mas, area, last) {
 		if (area->iova < start || area->last > last)
 			return -ENOENT;
-		*length += area_length(area);
+		/* Two areas can be all of the 2^64 bytes */
+		if (check_add_overflow(*length, area_length(area), length))
+			*length = ULONG_MAX;
 	}
 	return 0;
 }
@@ -352,7 +381,6 @@ static void unmap_areas(struct iova_map *map, struct iova_map_hwpt *hwpt,
 	mas_for_each(&mas, area, last) {
 		area_unmap(area, hwpt->domain, &gather);
 		sync = true;
-		cond_resched();
 	}
 	/* Drivers do not expect to be asked to flush nothing */
 	if (sync)
@@ -409,142 +437,6 @@ int iova_map_remove(struct iova_map *map, unsigned long iova,
 	return rc;
 }
 
-/**
- * iova_map_reserve - Keep areas out of a range
- * @map: map
- * @start: first IOVA
- * @last: last IOVA
- * @owner: who takes it back
- *
- * Return: 0, -EADDRINUSE where an area is or may come by a promise made with
- * iova_map_allow(), -ENOMEM.
- */
-int iova_map_reserve(struct iova_map *map, unsigned long start,
-		     unsigned long last, const void *owner)
-{
-	struct iova_reserved *reserved;
-	u32 i;
-
-	lockdep_assert_held_write(&map->rwsem);
-
-	if (find_area(map, start, last))
-		return -EADDRINUSE;
-	for (i = 0; i < map->nr_allowed; i++) {
-		if (map->allowed[i].start <= last &&
-		    map->allowed[i].last >= start)
-			return -EADDRINUSE;
-	}
-	reserved = kzalloc(sizeof(*reserved), GFP_KERNEL_ACCOUNT);
-	if (!reserved)
-		return -ENOMEM;
-	reserved->node.start = start;
-	reserved->node.last = last;
-	reserved->owner = owner;
-	interval_tree_insert(&reserved->node, &map->reserved);
-	return 0;
-}
-
-/**
- * iova_map_unreserve - Take back all that @owner has reserved
- * @map: map
- * @owner: the same as it was reserved with, or NULL for all
- */
-void iova_map_unreserve(struct iova_map *map, const void *owner)
-{
-	struct interval_tree_node *node, *next;
-
-	lockdep_assert_held_write(&map->rwsem);
-
-	for (node = interval_tree_iter_first(&map->reserved, 0, ULONG_MAX);
-	     node; node = next) {
-		struct iova_reserved *reserved =
-			container_of(node, struct iova_reserved, node);
-
-		next = interval_tree_iter_next(node, 0, ULONG_MAX);
-		if (owner && reserved->owner != owner)
-			continue;
-		interval_tree_remove(node, &map->reserved);
-		kfree(reserved);
-	}
-}
-
-static int compare_ranges(const void *a, const void *b)
-{
-	const struct iommu_iova_range *left = a, *right = b;
-
-	if (left->start == right->start)
-		return 0;
-	return left->start < right->start ? -1 : 1;
-}
-
-/**
- * iova_map_allow - Promise that ranges stay free of reserved ones
- * @map: map
- * @ranges: the ranges, from kmalloc(); replaced as a whole, and taken over on
- *	success
- * @nr_ranges: how many; 0 ends the promise
- *
- * Return: 0, -EINVAL where a range is none or two overlap, -EADDRINUSE where
- * one is reserved already, -EINTR.
- */
-int iova_map_allow(struct iova_map *map, struct iommu_iova_range *ranges,
-		   u32 nr_ranges)
-{
-	int rc;
-	u32 i;
-
-	sort(ranges, nr_ranges, sizeof(*ranges), compare_ranges, NULL);
-	for (i = 0; i < nr_ranges; i++) {
-		if (ranges[i].start > ranges[i].last)
-			return -EINVAL;
-		if (i && ranges[i].start <= ranges[i - 1].last)
-			return -EINVAL;
-	}
-
-	rc = down_write_killable(&map->rwsem);
-	if (rc)
-		return rc;
-	for (i = 0; i < nr_ranges; i++) {
-		if (find_reserved(map, ranges[i].start, ranges[i].last)) {
-			up_write(&map->rwsem);
-			return -EADDRINUSE;
-		}
-	}
-	swap(map->allowed, ranges);
-	map->nr_allowed = nr_ranges;
-	up_write(&map->rwsem);
-	kvfree(ranges);
-	return 0;
-}
-
-/**
- * iova_map_next_usable - Walk the ranges that are not reserved
- * @map: map
- * @from: where to begin
- * @start: first IOVA of the first such range at or after @from
- * @last: its last IOVA
- *
- * Return: false where there is none.
- */
-bool iova_map_next_usable(struct iova_map *map, unsigned long from,
-			  unsigned long *start, unsigned long *last)
-{
-	struct interval_tree_node *node;
-
-	lockdep_assert_held(&map->rwsem);
-
-	/* Reserved ranges may overlap: come out at the end of them all */
-	while ((node = interval_tree_iter_first(&map->reserved, from, from))) {
-		if (node->last == ULONG_MAX)
-			return false;
-		from = node->last + 1;
-	}
-	*start = from;
-	node = interval_tree_iter_first(&map->reserved, from, ULONG_MAX);
-	*last = node ? node->start - 1 : ULONG_MAX;
-	return true;
-}
-
 /* What the domain cannot translate is reserved by it, and its page size kept */
 static int fit_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt)
 {
@@ -560,6 +452,7 @@ static int fit_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt)
 	mas_for_each(&mas, area, ULONG_MAX) {
 		if (!area_is_aligned(area, alignment))
 			return -EADDRINUSE;
+		cond_resched();
 	}
 	if (geometry->aperture_start) {
 		rc = iova_map_reserve(map, 0, geometry->aperture_start - 1,

@@ -54,6 +54,7 @@ struct iova_map_hwpt {
  * @last: last IOVA
  * @offset: what @iova is in the memory, in bytes
  * @prot: IOMMU_READ, IOMMU_WRITE, IOMMU_CACHE
+ * @chain: its place among the areas that enter a map together
  *
  * Constant once in the map. Its memory is pinned while the map has an HWPT.
  */
@@ -63,24 +64,38 @@ struct iova_area {
 	unsigned long last;
 	unsigned long offset;
 	int prot;
+	struct list_head chain;
 };
 
 void iova_map_init(struct iova_map *map);
 void iova_map_destroy(struct iova_map *map);
 
-int iova_map_add(struct iova_map *map, struct iommufd_memory *memory,
-		 unsigned long offset, unsigned long *iova,
-		 unsigned long length, int prot, bool fixed);
+int iova_area_alloc(struct iommufd_memory *memory, unsigned long offset,
+		    unsigned long start, unsigned long length, int prot,
+		    struct list_head *chain);
+void iova_areas_free(struct list_head *chain);
+int iova_map_add(struct iova_map *map, struct list_head *chain,
+		 unsigned long *iova, unsigned long length, bool fixed);
+int iova_map_share(struct iova_map *map, unsigned long iova,
+		   unsigned long length, int prot, struct list_head *chain);
 int iova_map_remove(struct iova_map *map, unsigned long iova,
 		    unsigned long last, unsigned long *removed);
 
+struct iova_area *iova_map_find_area(struct iova_map *map, unsigned long start,
+				     unsigned long last);
+
+/* iova_space.c */
+int iova_map_choose(struct iova_map *map, unsigned long length,
+		    unsigned long va, unsigned long *iova);
+bool iova_map_is_reserved(struct iova_map *map, unsigned long start,
+			  unsigned long last);
 int iova_map_reserve(struct iova_map *map, unsigned long start,
 		     unsigned long last, const void *owner);
 void iova_map_unreserve(struct iova_map *map, const void *owner);
 int iova_map_allow(struct iova_map *map, struct iommu_iova_range *ranges,
 		   u32 nr_ranges);
-bool iova_map_next_usable(struct iova_map *map, unsigned long from,
-			  unsigned long *start, unsigned long *last);
+u32 iova_map_usable(struct iova_map *map, struct iommu_iova_range *ranges,
+		    u32 room);
 
 int iova_map_add_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt);
 void iova_map_remove_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt);

@@ -14,6 +14,7 @@
 #include <linux/uaccess.h>
 
 #include "iommufd_private.h"
+#include "iommufd_test.h"
 
 static int iommufd_destroy_ioctl(struct iommufd_ucmd *ucmd)
 {
@@ -53,12 +54,18 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	      iommu_ioas_alloc, out_ioas_id),
 	IOCTL(IOMMU_IOAS_ALLOW_IOVAS, iommufd_ioas_allow_iovas_ioctl,
 	      iommu_ioas_allow_iovas, allowed_iovas),
+	IOCTL(IOMMU_IOAS_COPY, iommufd_ioas_copy_ioctl,
+	      iommu_ioas_copy, src_iova),
 	IOCTL(IOMMU_IOAS_IOVA_RANGES, iommufd_ioas_iova_ranges_ioctl,
 	      iommu_ioas_iova_ranges, out_iova_alignment),
 	IOCTL(IOMMU_IOAS_MAP, iommufd_ioas_map_ioctl,
 	      iommu_ioas_map, iova),
 	IOCTL(IOMMU_IOAS_UNMAP, iommufd_ioas_unmap_ioctl,
 	      iommu_ioas_unmap, length),
+#ifdef CONFIG_IOMMUFD_TEST
+	IOCTL(IOMMU_TEST_CMD, iommufd_test_ioctl,
+	      iommu_test_cmd, last),
+#endif
 };
 
 /* The kernel's copy of any ioctl's struct */
@@ -68,9 +75,13 @@ union iommufd_cmd {
 	struct iommu_hwpt_alloc hwpt_alloc;
 	struct iommu_ioas_alloc ioas_alloc;
 	struct iommu_ioas_allow_iovas allow_iovas;
+	struct iommu_ioas_copy copy;
 	struct iommu_ioas_iova_ranges iova_ranges;
 	struct iommu_ioas_map map;
 	struct iommu_ioas_unmap unmap;
+#ifdef CONFIG_IOMMUFD_TEST
+	struct iommu_test_cmd test;
+#endif
 };
 
 /* Write the struct back, as much of it as the user has room for */
@@ -107,9 +118,6 @@ static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
 		return -EFAULT;
 	if (ucmd.user_size < ioctl->min_size)
 		return -EINVAL;
-	/* Looking for zeroes beyond the struct shall not take forever */
-	if (ucmd.user_size > PAGE_SIZE)
-		return -E2BIG;
 	rc = copy_struct_from_user(&buf, ioctl->size, ucmd.ubuffer,
 				   ucmd.user_size);
 	if (rc)
@@ -224,7 +232,26 @@ static struct miscdevice iommufd_misc = {
 	.mode = 0660,
 };
 
-module_misc_device(iommufd_misc);
+static int __init iommufd_init(void)
+{
+	int rc;
+
+	rc = iommufd_mock_init();
+	if (rc)
+		return rc;
+	rc = misc_register(&iommufd_misc);
+	if (rc)
+		iommufd_mock_exit();
+	return rc;
+}
+module_init(iommufd_init);
+
+static void __exit iommufd_exit(void)
+{
+	misc_deregister(&iommufd_misc);
+	iommufd_mock_exit();
+}
+module_exit(iommufd_exit);
 
 MODULE_DESCRIPTION("I/O address spaces for user space: /dev/iommu");
 MODULE_LICENSE("GPL");

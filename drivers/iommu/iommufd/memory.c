@@ -245,6 +245,21 @@ static long gup(struct iommufd_memory *memory, unsigned long va,
 	return pinned;
 }
 
+/* How many of the pages lie in one mapping that cannot be written */
+static unsigned long readonly_pages(struct iommufd_memory *memory,
+				    unsigned long va, unsigned long npages)
+{
+	struct vm_area_struct *vma;
+	unsigned long readonly = 1;
+
+	mmap_read_lock(memory->mm);
+	vma = vma_lookup(memory->mm, va);
+	if (vma && !(vma->vm_flags & VM_WRITE))
+		readonly = (vma->vm_end - va) >> PAGE_SHIFT;
+	mmap_read_unlock(memory->mm);
+	return min(readonly, npages);
+}
+
 /*
  * Memory that devices only read is pinned for writing too where its mapping
  * permits. Pinned for reading, private memory would be replaced under the
@@ -260,8 +275,9 @@ static long pin_pages(struct iommufd_memory *memory, unsigned long index,
 		return -EINTR;
 
 	pinned = gup(memory, va, npages, FOLL_LONGTERM | FOLL_WRITE, pages);
-	if (pinned <= 0 && !memory->writable)
-		pinned = gup(memory, va, npages, FOLL_LONGTERM, pages);
+	if (pinned <= 0 && pinned != -EINTR && !memory->writable)
+		pinned = gup(memory, va, readonly_pages(memory, va, npages),
+			     FOLL_LONGTERM, pages);
 	if (pinned > 0 || pinned == -ENOMEM || pinned == -EINTR)
 		return pinned;
 	return -EFAULT;
@@ -659,6 +675,7 @@ struct iommufd_memory *iommufd_memory_alloc(unsigned long va,
 	refcount_set(&memory->refs, 1);
 	mutex_init(&memory->lock);
 	memory->spans = RB_ROOT;
+	va = untagged_addr(va);
 	memory->va = va & PAGE_MASK;
 	memory->npages = ((va + length - 1) >> PAGE_SHIFT) -
 			 (va >> PAGE_SHIFT) + 1;

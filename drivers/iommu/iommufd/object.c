@@ -15,6 +15,9 @@ static const struct iommufd_object_ops iommufd_object_ops[IOMMUFD_OBJ_TYPES] = {
 	[IOMMUFD_OBJ_IOAS]	  = { .destroy = iommufd_ioas_destroy },
 	[IOMMUFD_OBJ_DEVICE]	  = { .destroy = iommufd_device_destroy },
 	[IOMMUFD_OBJ_HWPT_PAGING] = { .destroy = iommufd_hwpt_paging_destroy },
+#ifdef CONFIG_IOMMUFD_TEST
+	[IOMMUFD_OBJ_SELFTEST]	  = { .destroy = iommufd_mock_stdev_destroy },
+#endif
 };
 
 /*
@@ -47,7 +50,9 @@ void *iommufd_object_alloc(struct iommufd_ctx *ictx, size_t size,
 static void iommufd_object_show(struct iommufd_ctx *ictx,
 				struct iommufd_object *obj)
 {
-	WARN_ON(xa_err(xa_store(&ictx->objects, obj->id, obj, GFP_KERNEL)));
+	lockdep_assert_held(&ictx->objects.xa_lock);
+
+	WARN_ON(xa_err(__xa_store(&ictx->objects, obj->id, obj, 0)));
 }
 
 static void iommufd_object_hide(struct iommufd_ctx *ictx,
@@ -61,7 +66,9 @@ static void iommufd_object_hide(struct iommufd_ctx *ictx,
 void iommufd_object_publish(struct iommufd_ctx *ictx,
 			    struct iommufd_object *obj)
 {
+	xa_lock(&ictx->objects);
 	iommufd_object_show(ictx, obj);
+	xa_unlock(&ictx->objects);
 }
 
 static void iommufd_object_free(struct iommufd_ctx *ictx,
@@ -145,12 +152,19 @@ static int iommufd_object_destroy_hidden(struct iommufd_ctx *ictx,
 {
 	int rc = iommufd_object_drain(ictx, obj, killable);
 
+	/*
+	 * Whoever gives up the last link looks whether the object is visible,
+	 * and leaves it to us if not: decide and show it again in one step.
+	 */
+	xa_lock(&ictx->objects);
 	if (!rc && refcount_read(&obj->links) != 1)
 		rc = -EBUSY;
-	if (rc) {
+	if (rc)
 		iommufd_object_revive(ictx, obj);
+	xa_unlock(&ictx->objects);
+	if (rc)
 		return rc == -EBUSY ? rc : -EINTR;
-	}
+
 	iommufd_object_free(ictx, obj);
 	return 0;
 }

@@ -338,26 +338,33 @@ struct iommu_ioas_map_file {
 #define IOMMU_IOAS_MAP_FILE _IO(IOMMUFD_TYPE, IOMMUFD_CMD_IOAS_MAP_FILE)
 
 /**
- * struct iommu_ioas_copy - ioctl(IOMMU_IOAS_COPY): map the memory of one area
- *                          in a second place
+ * struct iommu_ioas_copy - ioctl(IOMMU_IOAS_COPY): map what is mapped in a
+ *                          second place
  * @size: sizeof(struct iommu_ioas_copy)
  * @flags: As for IOMMU_IOAS_MAP, for the copy. It cannot be WRITEABLE where the
- *         source is not
+ *         memory was mapped without that
  * @dst_ioas_id: The IOAS to map in
  * @src_ioas_id: The IOAS to copy from; may be the same
  * @length: Bytes to map
  * @dst_iova: In, with IOMMU_IOAS_MAP_FIXED_IOVA: where to map. Out: where it is
  *            mapped
- * @src_iova: Start of the range in the source, which must lie in one area
+ * @src_iova: Start of the range in the source, all of which must be mapped
  *
  * Source and copy share the memory: it is pinned and accounted once. They are
  * independent areas otherwise, either can be unmapped first. It is cheaper than
  * mapping the same memory again, and needs no address in the caller.
  *
+ * The range can be part of an area, and can reach over several that are
+ * adjacent. The copy has their borders then, and is as many areas.
+ *
  * Fails as IOMMU_IOAS_MAP does, and with
  *
- * - ENOENT: an id is not an IOAS, or no area of the source has the whole range.
- * - EPERM: the copy would be WRITEABLE and the source is not.
+ * - ENOENT: an id is not an IOAS, or part of the source range is not mapped.
+ * - EPERM: the copy would be WRITEABLE, and memory in the range was mapped by
+ *   IOMMU_IOAS_MAP without that.
+ * - EINVAL: the copy of one of the areas would begin or end, in its memory or
+ *   in IOVA, at what is not a multiple of the destination's granule.
+ * - EOVERFLOW: @src_iova or @dst_iova plus @length wraps around.
  */
 struct iommu_ioas_copy {
 	__u32 size;

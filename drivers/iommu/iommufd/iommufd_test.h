@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * The test interface of the mock IOMMU: one ioctl on /dev/iommu, for selftests
+ * only, and no promise to anybody else. Exists with CONFIG_IOMMUFD_TEST.
+ */
+#ifndef __IOMMUFD_TEST_H
+#define __IOMMUFD_TEST_H
+
+#include <linux/iommufd.h>
+#include <linux/types.h>
+
+enum {
+	IOMMU_TEST_OP_ADD_RESERVED = 1,
+	IOMMU_TEST_OP_MOCK_DOMAIN,
+	IOMMU_TEST_OP_MD_CHECK_MAP,
+	IOMMU_TEST_OP_MD_CHECK_REFS,
+	IOMMU_TEST_OP_CREATE_ACCESS,
+	IOMMU_TEST_OP_DESTROY_ACCESS_PAGES,
+	IOMMU_TEST_OP_ACCESS_PAGES,
+	IOMMU_TEST_OP_ACCESS_RW,
+	IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT,
+	IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE,
+	IOMMU_TEST_OP_ACCESS_REPLACE_IOAS,
+	IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS,
+	IOMMU_TEST_OP_DIRTY,
+	IOMMU_TEST_OP_MD_CHECK_IOTLB,
+	IOMMU_TEST_OP_TRIGGER_IOPF,
+	IOMMU_TEST_OP_DEV_CHECK_CACHE,
+	IOMMU_TEST_OP_TRIGGER_VEVENT,
+	IOMMU_TEST_OP_PASID_ATTACH,
+	IOMMU_TEST_OP_PASID_REPLACE,
+	IOMMU_TEST_OP_PASID_DETACH,
+	IOMMU_TEST_OP_PASID_CHECK_HWPT,
+	IOMMU_TEST_OP_DMABUF_GET,
+	IOMMU_TEST_OP_DMABUF_REVOKE,
+};
+
+/* The mock IOMMU */
+enum {
+	MOCK_PAGE_SIZE = 2048,
+	MOCK_HUGE_PAGE_SIZE = 1024 * 1024,
+	MOCK_APERTURE_START = 0x1000000,
+	MOCK_APERTURE_LAST = 0x7fffffff,
+	MOCK_PASID_WIDTH = 20,
+	IOMMU_TEST_PASID_RESERVED = 1024,
+};
+
+/* iommu_hwpt_selftest.pagetable_type */
+enum {
+	MOCK_IOMMUPT_DEFAULT = 0,
+	MOCK_IOMMUPT_HUGE,
+};
+
+/* Flags of create_access; of access_pages; of access_rw */
+enum {
+	MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES = 1 << 0,
+};
+
+enum {
+	MOCK_FLAGS_ACCESS_WRITE = 1 << 0,
+	MOCK_FLAGS_ACCESS_SYZ = 1 << 16,
+};
+
+enum {
+	MOCK_ACCESS_RW_WRITE = 1 << 0,
+	MOCK_ACCESS_RW_SLOW_PATH = 1 << 2,
+};
+
+/* mock_domain_flags.dev_flags */
+enum {
+	MOCK_FLAGS_DEVICE_NO_DIRTY = 1 << 0,
+	MOCK_FLAGS_DEVICE_PASID = 1 << 2,
+};
+
+enum {
+	MOCK_NESTED_DOMAIN_IOTLB_ID_MAX = 3,
+	MOCK_NESTED_DOMAIN_IOTLB_NUM = 4,
+	MOCK_DEV_CACHE_ID_MAX = 3,
+	MOCK_DEV_CACHE_NUM = 4,
+};
+
+/**
+ * struct iommu_test_cmd - ioctl(IOMMU_TEST_CMD)
+ * @size: sizeof(struct iommu_test_cmd)
+ * @op: IOMMU_TEST_OP_*
+ * @id: the object to work on; of which type depends on @op
+ * @__reserved: 0
+ * @add_reserved: on an IOAS: keep areas out of [start, start + length)
+ * @mock_domain: on an IOAS or HWPT: attach a new mock device to it. The object
+ *	out_stdev_id stands for the device; its destruction undoes it all.
+ * @mock_domain_flags: the same with MOCK_FLAGS_DEVICE_*
+ * @mock_domain_replace: on a stdev: move it to pt_id, which becomes the HWPT's
+ * @check_map: on an HWPT: does each IOVA translate to what is at uptr?
+ * @check_refs: has each page at uptr been pinned refs times?
+ * @create_access: not implemented
+ * @destroy_access_pages: not implemented
+ * @access_pages: not implemented
+ * @access_rw: not implemented
+ * @memory_limit: not implemented
+ * @access_replace_ioas: not implemented
+ * @dirty: not implemented
+ * @check_iotlb: not implemented
+ * @trigger_iopf: not implemented
+ * @check_dev_cache: not implemented
+ * @trigger_vevent: not implemented
+ * @pasid_attach: not implemented
+ * @pasid_replace: not implemented
+ * @pasid_detach: not implemented
+ * @pasid_check: not implemented
+ * @dmabuf_get: not implemented
+ * @dmabuf_revoke: not implemented
+ * @last: end of what every version of the struct has
+ *
+ * An operation that does not exist is EOPNOTSUPP.
+ */
+struct iommu_test_cmd {
+	__u32 size;
+	__u32 op;
+	__u32 id;
+	__u32 __reserved;
+	union {
+		struct {
+			__aligned_u64 start;
+			__aligned_u64 length;
+		} add_reserved;
+		struct {
+			__u32 out_stdev_id;
+			__u32 out_hwpt_id;
+			__u32 out_idev_id;
+		} mock_domain;
+		struct {
+			__u32 out_stdev_id;
+			__u32 out_hwpt_id;
+			__u32 out_idev_id;
+			__u32 dev_flags;
+		} mock_domain_flags;
+		struct {
+			__u32 pt_id;
+		} mock_domain_replace;
+		struct {
+			__aligned_u64 iova;
+			__aligned_u64 length;
+			__aligned_u64 uptr;
+		} check_map;
+		struct {
+			__aligned_u64 length;
+			__aligned_u64 uptr;
+			__u32 refs;
+		} check_refs;
+		struct {
+			__u32 out_access_fd;
+			__u32 flags;
+		} create_access;
+		struct {
+			__u32 access_pages_id;
+		} destroy_access_pages;
+		struct {
+			__u32 flags;
+			__u32 out_access_pages_id;
+			__aligned_u64 iova;
+			__aligned_u64 length;
+			__aligned_u64 uptr;
+		} access_pages;
+		struct {
+			__aligned_u64 iova;
+			__aligned_u64 length;
+			__aligned_u64 uptr;
+			__u32 flags;
+		} access_rw;
+		struct {
+			__u32 limit;
+		} memory_limit;
+		struct {
+			__u32 ioas_id;
+		} access_replace_ioas;
+		struct {
+			__u32 flags;
+			__aligned_u64 iova;
+			__aligned_u64 length;
+			__aligned_u64 page_size;
+			__aligned_u64 uptr;
+			__aligned_u64 out_nr_dirty;
+		} dirty;
+		struct {
+			__u32 id;
+			__u32 iotlb;
+		} check_iotlb;
+		struct {
+			__u32 dev_id;
+			__u32 pasid;
+			__u32 grpid;
+			__u32 perm;
+			__aligned_u64 addr;
+		} trigger_iopf;
+		struct {
+			__u32 id;
+			__u32 cache;
+		} check_dev_cache;
+		struct {
+			__u32 dev_id;
+		} trigger_vevent;
+		struct {
+			__u32 pasid;
+			__u32 pt_id;
+		} pasid_attach;
+		struct {
+			__u32 pasid;
+			__u32 pt_id;
+		} pasid_replace;
+		struct {
+			__u32 pasid;
+		} pasid_detach;
+		struct {
+			__u32 pasid;
+			__u32 hwpt_id;
+		} pasid_check;
+		struct {
+			__u32 length;
+			__u32 open_flags;
+		} dmabuf_get;
+		struct {
+			__s32 dmabuf_fd;
+			__u32 revoked;
+		} dmabuf_revoke;
+	};
+	__u32 last;
+};
+
+/* Outside the range of the user API, which grows from IOMMUFD_CMD_BASE */
+#define IOMMU_TEST_CMD _IO(IOMMUFD_TYPE, IOMMUFD_CMD_BASE + 32)
+
+/* IOMMU_GET_HW_INFO of a mock device */
+#define IOMMU_HW_INFO_TYPE_SELFTEST	0xfeedbeef
+#define IOMMU_HW_INFO_SELFTEST_REGVAL	0xdeadbeef
+
+struct iommu_test_hw_info {
+	__u32 flags;
+	__u32 test_reg;
+};
+
+/* IOMMU_HWPT_ALLOC: which page table, or what each IOTLB entry holds at first */
+#define IOMMU_HWPT_DATA_SELFTEST	0xdead
+#define IOMMU_TEST_IOTLB_DEFAULT	0xbadbeef
+#define IOMMU_TEST_DEV_CACHE_DEFAULT	0xbaddad
+
+struct iommu_hwpt_selftest {
+	__u32 iotlb;
+	__u32 pagetable_type;
+};
+
+/* IOMMU_HWPT_INVALIDATE of a nested HWPT */
+#define IOMMU_HWPT_INVALIDATE_DATA_SELFTEST		0xdeadbeef
+#define IOMMU_HWPT_INVALIDATE_DATA_SELFTEST_INVALID	0xdadbeef
+#define IOMMU_TEST_INVALIDATE_FLAG_ALL			0x1
+
+struct iommu_hwpt_invalidate_selftest {
+	__u32 flags;
+	__u32 iotlb_id;
+};
+
+/* IOMMU_HWPT_INVALIDATE of a vIOMMU */
+#define IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST		0xdeadbeef
+#define IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST_INVALID	0xdadbeef
+
+struct iommu_viommu_invalidate_selftest {
+	__u32 flags;
+	__u32 vdev_id;
+	__u32 cache_id;
+};
+
+/* IOMMU_VIOMMU_ALLOC and what is made from it */
+#define IOMMU_VIOMMU_TYPE_SELFTEST	0xdeadbeef
+#define IOMMU_VEVENTQ_TYPE_SELFTEST	0xbeefbeef
+#define IOMMU_HW_QUEUE_TYPE_SELFTEST	0xdeadbeef
+#define IOMMU_TEST_HW_QUEUE_MAX		2
+
+struct iommu_viommu_selftest {
+	__u32 in_data;
+	__u32 out_data;
+	__aligned_u64 out_mmap_offset;
+	__aligned_u64 out_mmap_length;
+};
+
+struct iommu_viommu_event_selftest {
+	__u32 virt_id;
+};
+
+#endif /* __IOMMUFD_TEST_H */

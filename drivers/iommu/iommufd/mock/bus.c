@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The mock hardware: a bus, the IOMMU in front of it, and its devices, which do
+ * nothing.
+ */
+#include <linux/idr.h>
+#include <linux/iommu.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "../iommufd_private.h"
+#include "../iommufd_test.h"
+#include "mock.h"
+
+static struct bus_type mock_bus = {
+	.name = "iommufd_mock",
+};
+
+static struct iommu_device mock_iommu;
+static struct notifier_block mock_bus_nb;
+static DEFINE_IDA(mock_numbers);
+
+static void mock_device_release(struct device *dev)
+{
+	struct mock_device *mock = to_mock_device(dev);
+
+	ida_free(&mock_numbers, mock->nr);
+	kfree(mock);
+}
+
+/* Plug a device in. It is bound by whoever made it: there are no drivers. */
+struct mock_device *mock_device_add(u32 flags)
+{
+	struct mock_device *mock;
+	int rc;
+
+	mock = kzalloc(sizeof(*mock), GFP_KERNEL_ACCOUNT);
+	if (!mock)
+		return ERR_PTR(-ENOMEM);
+	rc = ida_alloc(&mock_numbers, GFP_KERNEL_ACCOUNT);
+	if (rc < 0) {
+		kfree(mock);
+		return ERR_PTR(rc);
+	}
+	mock->nr = rc;
+	mock->flags = flags;
+	device_initialize(&mock->dev);
+	mock->dev.bus = &mock_bus;
+	mock->dev.release = mock_device_release;
+
+	rc = dev_set_name(&mock->dev, "iommufd_mock%d", mock->nr);
+	if (rc)
+		goto out_put;
+	rc = device_add(&mock->dev);
+	if (rc)
+		goto out_put;
+	return mock;
+
+out_put:
+	put_device(&mock->dev);
+	return ERR_PTR(rc);
+}
+
+void mock_device_del(struct mock_device *mock)
+{
+	device_unregister(&mock->dev);
+}
+
+static bool mock_capable(struct device *dev, enum iommu_cap cap)
+{
+	/* There are no interrupts, so they are isolated */
+	return cap == IOMMU_CAP_CACHE_COHERENCY || cap == IOMMU_CAP_INTR_REMAP;
+}
+
+static void *mock_hw_info(struct device *dev, u32 *length, u32 *type)
+{
+	struct iommu_test_hw_info *info;
+
+	if (*type != IOMMU_HW_INFO_TYPE_DEFAULT &&
+	    *type != IOMMU_HW_INFO_TYPE_SELFTEST)
+		return ERR_PTR(-EOPNOTSUPP);
+
+	info = kzalloc(sizeof(*info), GFP_KERNEL);
+	if (!info)
+		return ERR_PTR(-ENOMEM);
+	info->test_reg = IOMMU_HW_INFO_SELFTEST_REGVAL;
+	*length = sizeof(*info);
+	*type = IOMMU_HW_INFO_TYPE_SELFTEST;
+	return info;
+}
+
+static struct iommu_device *mock_probe_device(struct device *dev)
+{
+	return &mock_iommu;
+}
+
+/* Not DMA: that would bring a cookie, and with it an IOVA allocator */
+static int mock_def_domain_type(struct device *dev)
+{
+	return IOMMU_DOMAIN_IDENTITY;
+}
+
+static const struct iommu_ops mock_ops = {
+	.owner = THIS_MODULE,
+	.capable = mock_capable,
+	.hw_info = mock_hw_info,
+	.domain_alloc = mock_domain_alloc,
+	.domain_alloc_paging_flags = mock_domain_alloc_paging_flags,
+	.probe_device = mock_probe_device,
+	.device_group = generic_device_group,
+	.def_domain_type = mock_def_domain_type,
+};
+
+int __init iommufd_mock_init(void)
+{
+	int rc;
+
+	rc = bus_register(&mock_bus);
+	if (rc)
+		return rc;
+	rc = iommu_device_sysfs_add(&mock_iommu, NULL, NULL,
+				    "iommufd_selftest_iommu");
+	if (rc)
+		goto out_bus;
+	rc = iommu_device_register_bus(&mock_iommu, &mock_ops, &mock_bus,
+				       &mock_bus_nb);
+	if (rc)
+		goto out_sysfs;
+	return 0;
+
+out_sysfs:
+	iommu_device_sysfs_remove(&mock_iommu);
+out_bus:
+	bus_unregister(&mock_bus);
+	return rc;
+}
+
+/* Called too where the module's init fails later: the devices are gone then */
+void iommufd_mock_exit(void)
+{
+	iommu_device_unregister_bus(&mock_iommu, &mock_bus, &mock_bus_nb);
+	iommu_device_sysfs_remove(&mock_iommu);
+	bus_unregister(&mock_bus);
+	ida_destroy(&mock_numbers);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the rooms of the mock IOMMU may call of each other.
+ */
+#ifndef __IOMMUFD_MOCK_H
+#define __IOMMUFD_MOCK_H
+
+#include <linux/device.h>
+#include <linux/iommu.h>
+#include <linux/maple_tree.h>
+#include <linux/mutex.h>
+
+/**
+ * struct mock_device - a device behind the mock IOMMU
+ * @dev: on the bus iommufd_mock, alone in its group
+ * @nr: N of its name, iommufd_mockN
+ * @flags: MOCK_FLAGS_DEVICE_*, constant
+ */
+struct mock_device {
+	struct device dev;
+	int nr;
+	u32 flags;
+};
+
+struct mock_device *mock_device_add(u32 flags);
+void mock_device_del(struct mock_device *mock);
+
+static inline struct mock_device *to_mock_device(struct device *dev)
+{
+	return container_of(dev, struct mock_device, dev);
+}
+
+/**
+ * struct mock_domain - a page table of the mock IOMMU
+ * @domain: what the core sees
+ * @lock: guards @pages
+ * @pages: for each range of IOVAs mapped at once, where it goes and by pages of
+ *	which size; see domain.c
+ */
+struct mock_domain {
+	struct iommu_domain domain;
+	struct mutex lock; /* guards pages */
+	struct maple_tree pages;
+};
+
+struct iommu_domain *mock_domain_alloc(unsigned int type);
+struct iommu_domain *
+mock_domain_alloc_paging_flags(struct device *dev, u32 flags,
+			       const struct iommu_user_data *user_data);
+
+#endif /* __IOMMUFD_MOCK_H */
