@@ -3,6 +3,7 @@
  * A device's way into an iommufd and through it: the character device before and
  * after bind, attach, replace and detach, groups, IOVAs that cannot be, and reset.
  */
+#include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
@@ -553,8 +554,8 @@ FIXTURE(group)
 
 FIXTURE_SETUP(group)
 {
-	if (edu_find_pair(&self->one, &self->other))
-		SKIP_TEST("this machine has no two edu devices in one IOMMU group");
+	if (edu_find_pair(EDU_PAIR_BEHIND_PORT, &self->one, &self->other))
+		SKIP_TEST("this machine has no two edu devices in one IOMMU group behind a port");
 	self->fd = open_iommufd(_metadata);
 	ASSERT_OK(ioas_alloc(self->fd, &self->ioas));
 	ASSERT_OK(ioas_alloc(self->fd, &self->ioas2));
@@ -629,6 +630,123 @@ TEST_F(group, hot_reset_tells_both_and_takes_both)
 		seen_other |= info.devices[i].devid == self->other.id;
 	EXPECT_TRUE(seen_other);
 	EXPECT_OK(hot_reset(&self->other, 0, -1));
+}
+
+/* ---- Two devices in a group, and two threads that move it ---- */
+
+#define ROUNDS 300
+
+struct mover {
+	pthread_t thread;
+	struct edu *edu;
+	__u32 pt;
+	int *left;
+};
+
+FIXTURE(movers)
+{
+	int fd;
+	struct edu edus[2];
+	__u32 ioas[2];
+};
+
+/* On the root bus: VFIO lets both be moved at once. */
+FIXTURE_SETUP(movers)
+{
+	if (edu_find_pair(EDU_PAIR_ON_ROOT_BUS, &self->edus[0], &self->edus[1]))
+		SKIP_TEST("this machine has no two edu devices in one IOMMU group on the root bus");
+	self->fd = open_iommufd(_metadata);
+	for (int i = 0; i < 2; i++) {
+		ASSERT_OK(ioas_alloc(self->fd, &self->ioas[i]));
+		ASSERT_EQ(0, edu_open(&self->edus[i]));
+		ASSERT_OK(edu_bind(&self->edus[i], self->fd));
+		ASSERT_OK(edu_attach(&self->edus[i], self->ioas[0]));
+	}
+}
+
+FIXTURE_TEARDOWN(movers)
+{
+	edu_close(&self->edus[0]);
+	edu_close(&self->edus[1]);
+	close(self->fd);
+}
+
+/*
+ * Attached, a device takes its group with it. Each pulls it to its own side, and often
+ * finds it there: it is then about to use what the other one is about to leave. They
+ * end together, when both have done their rounds.
+ */
+static void *keep_moving(void *data)
+{
+	struct mover *mover = data;
+
+	for (int i = 0; __atomic_load_n(mover->left, __ATOMIC_RELAXED); i++) {
+		if (edu_attach(mover->edu, mover->pt)) {
+			__atomic_store_n(mover->left, 0, __ATOMIC_RELAXED);
+			return strdup(last_call);
+		}
+		if (i == ROUNDS)
+			__atomic_fetch_sub(mover->left, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void move_from_both_ends(struct __test_metadata *_metadata, struct edu *edus,
+				const __u32 *pts)
+{
+	struct mover movers[2];
+	void *failed;
+	int left = 2;
+
+	for (int i = 0; i < 2; i++) {
+		movers[i].edu = &edus[i];
+		movers[i].pt = pts[i];
+		movers[i].left = &left;
+		ASSERT_EQ(0, pthread_create(&movers[i].thread, NULL, keep_moving, &movers[i]));
+	}
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, pthread_join(movers[i].thread, &failed));
+		EXPECT_EQ(NULL, failed) {
+			TH_LOG("%s failed", (char *)failed);
+		}
+	}
+}
+
+TEST_F(movers, between_two_ioases_come_to_an_end)
+{
+	move_from_both_ends(_metadata, self->edus, self->ioas);
+	for (int i = 0; i < 2; i++)
+		ASSERT_OK(edu_detach(&self->edus[i]));
+	/* No page table is left behind. */
+	for (int i = 0; i < 2; i++)
+		EXPECT_OK(destroy(self->fd, self->ioas[i]));
+}
+
+TEST_F(movers, between_an_ioas_and_a_page_table_come_to_an_end)
+{
+	__u32 pts[2] = { self->ioas[0] };
+
+	ASSERT_OK(hwpt_alloc(self->fd, self->edus[0].id, self->ioas[1], &pts[1]));
+	move_from_both_ends(_metadata, self->edus, pts);
+	for (int i = 0; i < 2; i++)
+		ASSERT_OK(edu_detach(&self->edus[i]));
+	EXPECT_OK(destroy(self->fd, self->ioas[0]));
+	EXPECT_ERRNO(EBUSY, destroy(self->fd, self->ioas[1]));
+	EXPECT_OK(destroy(self->fd, pts[1]));
+	EXPECT_OK(destroy(self->fd, self->ioas[1]));
+}
+
+/* The page table is of the same IOAS as the one that comes and goes by itself. */
+TEST_F(movers, within_an_ioas_come_to_an_end)
+{
+	__u32 pts[2] = { self->ioas[0] };
+
+	ASSERT_OK(hwpt_alloc(self->fd, self->edus[0].id, self->ioas[0], &pts[1]));
+	move_from_both_ends(_metadata, self->edus, pts);
+	for (int i = 0; i < 2; i++)
+		ASSERT_OK(edu_detach(&self->edus[i]));
+	EXPECT_OK(destroy(self->fd, pts[1]));
+	EXPECT_OK(destroy(self->fd, self->ioas[0]));
 }
 
 TEST_HARNESS_MAIN

@@ -274,6 +274,29 @@ TEST_F(areas, that_are_readable_show_what_the_process_writes_later)
 	EXPECT_TRUE(memory_is(self->memory + PAGE, PAGE, 1));
 }
 
+/* The same behind, and before, pages that the process itself cannot write. */
+TEST_F(areas, that_are_readable_in_part_show_what_the_process_writes_later)
+{
+	__u64 iova = AT;
+
+	memory_fill(self->memory, PAGE, 1);
+	memory_fill(self->memory + 4 * PAGE, PAGE, 5);
+	ASSERT_EQ(0, mprotect(self->memory, PAGE, PROT_READ));
+	ASSERT_EQ(0, mprotect(self->memory + 4 * PAGE, PAGE, PROT_READ));
+	ASSERT_OK(ioas_map(self->fd, self->ioas, MAP_RO | IOMMU_IOAS_MAP_FIXED_IOVA,
+			   self->memory, 6 * PAGE, &iova));
+	ASSERT_OK(map_page(MAP_RW, 8, THERE));
+	for (int i = 0; i < 6; i++) {
+		if (i % 4)
+			memory_fill(self->memory + i * PAGE, PAGE, i + 1);
+		memset(self->memory + 8 * PAGE, 0, PAGE);
+		ASSERT_EQ(0, edu_copy(self->edu, THERE, AT + i * PAGE, PAGE));
+		EXPECT_TRUE(memory_is(self->memory + 8 * PAGE, PAGE, i + 1)) {
+			TH_LOG("page %d is another one to the device", i);
+		}
+	}
+}
+
 TEST_F(areas, that_are_read_only_memory_can_be_fetched)
 {
 	memory_fill(self->memory, PAGE, 1);

@@ -4,6 +4,7 @@
  * device is needed: nothing is pinned, and the granule is one byte.
  */
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include "lib/testing.h"
 
@@ -341,6 +342,63 @@ TEST_F(ioas, unmap_all_empties_it_even_if_empty)
 	EXPECT_EQ(0, unmapped);
 	EXPECT_OK(map_at(PAGE, AT));
 }
+
+/* More bytes than its length can say. */
+TEST_F(ioas, unmap_all_empties_it_even_if_full)
+{
+	const __u64 half = 1ULL << 63;
+	__u64 unmapped = 0;
+
+	ASSERT_OK(ioas_map_at(self->fd, self->id, NULL, half, 0));
+	ASSERT_OK(ioas_map_at(self->fd, self->id, NULL, half, half));
+	EXPECT_ERRNO(EADDRINUSE, map_at(PAGE, AT));
+	EXPECT_OK(unmap_all(&unmapped));
+	EXPECT_EQ(UINT64_MAX, unmapped);
+	EXPECT_OK(map_at(PAGE, AT));
+	EXPECT_OK(unmap_all(&unmapped));
+	EXPECT_EQ(PAGE, unmapped);
+}
+
+/* ---- Answers that cannot be written ---- */
+
+TEST_F(ioas, map_does_nothing_if_it_cannot_answer)
+{
+	struct iommu_ioas_map *cmd = memory_pages(PAGE);
+
+	ASSERT_NE(NULL, cmd);
+	*cmd = (struct iommu_ioas_map){
+		.size = sizeof(*cmd),
+		.flags = MAP_RW | IOMMU_IOAS_MAP_FIXED_IOVA,
+		.ioas_id = self->id,
+		.user_va = (uintptr_t)self->pages,
+		.length = PAGE,
+		.iova = AT,
+	};
+	ASSERT_EQ(0, mprotect(cmd, PAGE, PROT_READ));
+	EXPECT_ERRNO(EFAULT, call(self->fd, IOMMU_IOAS_MAP, cmd,
+				  "IOMMU_IOAS_MAP(read-only struct)"));
+	EXPECT_ERRNO(ENOENT, unmap(AT, PAGE, NULL));
+}
+
+TEST_F(ioas, unmap_does_nothing_if_it_cannot_answer)
+{
+	struct iommu_ioas_unmap *cmd = memory_pages(PAGE);
+
+	ASSERT_NE(NULL, cmd);
+	ASSERT_OK(map_at(PAGE, AT));
+	*cmd = (struct iommu_ioas_unmap){
+		.size = sizeof(*cmd),
+		.ioas_id = self->id,
+		.iova = AT,
+		.length = PAGE,
+	};
+	ASSERT_EQ(0, mprotect(cmd, PAGE, PROT_READ));
+	EXPECT_ERRNO(EFAULT, call(self->fd, IOMMU_IOAS_UNMAP, cmd,
+				  "IOMMU_IOAS_UNMAP(read-only struct)"));
+	EXPECT_OK(unmap(AT, PAGE, NULL));
+}
+
+/* ---- More than one at a time ---- */
 
 TEST_F(ioas, destroy_takes_its_areas_with_it)
 {

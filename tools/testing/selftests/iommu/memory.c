@@ -307,6 +307,28 @@ TEST_F(limit, can_be_reached_and_not_exceeded)
 	EXPECT_OK(map_at(self->memory, LIMIT - PAGE, AT));
 }
 
+/* Shared, it is charged once, and until the last one is gone. */
+TEST_F(limit, counts_copies_once)
+{
+	int fd = self->bound.iommufd;
+	__u32 ioas = self->bound.ioas;
+	long pinned = memory_pinned();
+
+	ASSERT_LE(0, pinned);
+	become_somebody(_metadata);
+	ASSERT_OK(map_at(self->memory, LIMIT, AT));
+	EXPECT_OK(ioas_copy_at(fd, ioas, ioas, AT, LIMIT, 2 * AT));
+	EXPECT_OK(ioas_copy_at(fd, ioas, ioas, AT, LIMIT / 2, 3 * AT));
+	EXPECT_EQ(pinned + (long)LIMIT, memory_pinned());
+	EXPECT_ERRNO(ENOMEM, map_at(self->memory + LIMIT, PAGE, 4 * AT));
+	ASSERT_OK(unmap(AT, LIMIT, NULL));
+	EXPECT_ERRNO(ENOMEM, map_at(self->memory + LIMIT, PAGE, 4 * AT));
+	ASSERT_OK(unmap(2 * AT, LIMIT, NULL));
+	EXPECT_EQ(pinned + (long)LIMIT / 2, memory_pinned());
+	EXPECT_ERRNO(ENOMEM, map_at(self->memory + LIMIT, LIMIT / 2 + PAGE, 4 * AT));
+	EXPECT_OK(map_at(self->memory + LIMIT, LIMIT / 2, 4 * AT));
+}
+
 TEST_F(limit, is_checked_by_attach_too)
 {
 	become_somebody(_metadata);

@@ -77,6 +77,22 @@ static int give_to_vfio(const char *bdf)
 	return err ? err : write_file("/sys/bus/pci/drivers_probe", bdf);
 }
 
+/* What is above it is a host bridge, "pci0000:00", and no port. */
+static bool is_on_root_bus(const char *bdf)
+{
+	char path[512], target[512] = "";
+	char *parent;
+
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s", bdf);
+	if (readlink(path, target, sizeof(target) - 1) < 0)
+		return false;
+	parent = strrchr(target, '/');
+	if (!parent)
+		return false;
+	*parent = '\0';
+	return !strncmp(basename(target), "pci", 3);
+}
+
 static void look_at(struct edu *edu, const char *bdf)
 {
 	char path[512], target[512] = "";
@@ -93,6 +109,7 @@ static void look_at(struct edu *edu, const char *bdf)
 
 	snprintf(path, sizeof(path), PCI_DEVICES "/%s/reset", bdf);
 	edu->resets = !access(path, F_OK);
+	edu->on_root_bus = is_on_root_bus(bdf);
 
 	snprintf(path, sizeof(path), PCI_DEVICES "/%s/vfio-dev/vfio*", bdf);
 	if (!glob(path, 0, NULL, &found)) {
@@ -148,12 +165,15 @@ int edu_find_resettable(struct edu *edu)
 	return -ENODEV;
 }
 
-int edu_find_pair(struct edu *one, struct edu *other)
+int edu_find_pair(enum edu_pair kind, struct edu *one, struct edu *other)
 {
+	const bool on_root_bus = kind == EDU_PAIR_ON_ROOT_BUS;
 	struct edu all[16];
 	unsigned int nr = find_all(all, 16);
 
 	for (unsigned int i = 0; i < nr; i++) {
+		if (all[i].on_root_bus != on_root_bus)
+			continue;
 		for (unsigned int j = i + 1; j < nr; j++) {
 			if (all[i].group < 0 || all[i].group != all[j].group)
 				continue;

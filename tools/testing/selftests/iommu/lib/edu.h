@@ -20,6 +20,7 @@ struct edu {
 	char cdev[64];	/* /dev/vfio/devices/vfioN, empty without CONFIG_VFIO_DEVICE_CDEV */
 	int group;	/* number of its IOMMU group */
 	bool resets;	/* it can be reset by itself */
+	bool on_root_bus;	/* and not behind a port */
 	int fd;		/* the open device, or -1 */
 	__u32 id;	/* in the iommufd, once bound */
 	__u8 *regs;	/* BAR 0, once started */
@@ -32,8 +33,16 @@ struct edu {
 int edu_find(struct edu *edu, unsigned int which);
 /* One that can be reset: it is alone behind a root port. */
 int edu_find_resettable(struct edu *edu);
-/* Two that are in one IOMMU group. */
-int edu_find_pair(struct edu *one, struct edu *other);
+/*
+ * Two that are in one IOMMU group: behind a port, which resets both together, or on
+ * the root bus, where VFIO has no reason to serialize what is done to them.
+ */
+enum edu_pair {
+	EDU_PAIR_BEHIND_PORT,
+	EDU_PAIR_ON_ROOT_BUS,
+};
+
+int edu_find_pair(enum edu_pair kind, struct edu *one, struct edu *other);
 
 /* The character device, before and after it is bound to an iommufd. */
 int edu_open(struct edu *edu);

@@ -97,6 +97,31 @@ int ioas_map_any(int fd, __u32 ioas, const void *va, __u64 length, __u64 *iova)
 	return ioas_map(fd, ioas, MAP_RW, va, length, iova);
 }
 
+int ioas_copy(int fd, __u32 dst, __u32 src, __u32 flags, __u64 from, __u64 length,
+	      __u64 *to)
+{
+	struct iommu_ioas_copy cmd = {
+		.size = sizeof(cmd),
+		.flags = flags,
+		.dst_ioas_id = dst,
+		.src_ioas_id = src,
+		.length = length,
+		.dst_iova = *to,
+		.src_iova = from,
+	};
+	int err = call(fd, IOMMU_IOAS_COPY, &cmd,
+		       "IOMMU_IOAS_COPY(ioas %u to %u, flags %#x, length %#llx, iova %#llx to %#llx)",
+		       src, dst, flags, length, from, *to);
+
+	*to = cmd.dst_iova;
+	return err;
+}
+
+int ioas_copy_at(int fd, __u32 dst, __u32 src, __u64 from, __u64 length, __u64 to)
+{
+	return ioas_copy(fd, dst, src, MAP_RW | IOMMU_IOAS_MAP_FIXED_IOVA, from, length, &to);
+}
+
 int ioas_unmap(int fd, __u32 ioas, __u64 iova, __u64 length, __u64 *unmapped)
 {
 	struct iommu_ioas_unmap cmd = {

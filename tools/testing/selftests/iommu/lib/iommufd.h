@@ -45,6 +45,11 @@ int ioas_map(int fd, __u32 ioas, __u32 flags, const void *va, __u64 length,
 int ioas_map_at(int fd, __u32 ioas, const void *va, __u64 length, __u64 iova);
 /* Where the kernel likes, readable and writeable. */
 int ioas_map_any(int fd, __u32 ioas, const void *va, __u64 length, __u64 *iova);
+/* Map at @to, or where the kernel likes, what @src has at @from. */
+int ioas_copy(int fd, __u32 dst, __u32 src, __u32 flags, __u64 from, __u64 length,
+	      __u64 *to);
+/* To @to, readable and writeable. */
+int ioas_copy_at(int fd, __u32 dst, __u32 src, __u64 from, __u64 length, __u64 to);
 /* @unmapped, unless NULL: how many bytes the kernel said. */
 int ioas_unmap(int fd, __u32 ioas, __u64 iova, __u64 length, __u64 *unmapped);
 int ioas_unmap_all(int fd, __u32 ioas, __u64 *unmapped);
