@@ -1,0 +1,43 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Build the guest's static programs: the kselftests and the examples.
+# Usage: programs.sh x86|arm64 KIND    into build/ARCH-KIND/programs, after kernel.sh
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../../.." && pwd)
+arch=$1
+out=$top/build/$arch-$2
+. "$here/arch.sh"
+
+tests=$top/build/tree/tools/testing/selftests/iommu
+examples=$top/tools/iommu/examples
+headers=$out/usr/include
+programs=$out/programs
+
+# The tests' makefile does not know when a header of the kernel changes.
+if [ ! -f "$programs/.built" ] || [ "$here/programs.sh" -nt "$programs/.built" ] ||
+   [ -n "$(find "$headers" -newer "$programs/.built" -name '*.h' -print -quit)" ]; then
+	rm -rf "$programs"
+fi
+mkdir -p "$programs/obj" "$programs/bin" "$programs/tests"
+
+if [ -f "$tests/Makefile" ]; then
+	make -C "$tests" -j"${JOBS:-$(nproc)}" OUTPUT="$programs/obj" CC="$cc" \
+		ARCH="$arch" CROSS_COMPILE="$cross" KHDR_INCLUDES="-isystem $headers" \
+		USERLDFLAGS=-static INSTALL_PATH="$programs/tests" all install
+	make -s -C "$tests" OUTPUT="$programs/obj" COLLECTION=iommu emit_tests |
+		sed -n 's/^iommu://p' >"$programs/list"
+else
+	echo "programs: no kselftests in tools/testing/selftests/iommu"
+	: >"$programs/list"
+fi
+
+for source in "$examples"/*.c; do
+	[ -f "$source" ] || continue
+	program=$programs/bin/$(basename "$source" .c)
+	[ "$program" -nt "$source" ] && continue
+	echo "  CC      $program"
+	$cc -O2 -Wall -Wextra -static -isystem "$headers" -o "$program" "$source"
+done
+touch "$programs/.built"
