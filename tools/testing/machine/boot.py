@@ -4,6 +4,7 @@
 Usage: boot.py x86|arm64 KIND COMMAND...    exits with the command's status
        boot.py x86|arm64 KIND               gives a prompt on the terminal"""
 import ctypes
+import fcntl
 import os
 import selectors
 import shlex
@@ -267,8 +268,17 @@ def show_output(data):
 
 
 def run(arch, kind, command, seconds, name="run", on_output=show_output):
-    """Boot once and run a shell command; returns the Outcome and the logs' place."""
+    """Boot and run a shell command; returns the Outcome and the logs' place."""
     logs = os.path.join(BUILD, "log", "%s-%s-%s" % (arch, kind, name))
+    os.makedirs(os.path.dirname(logs), exist_ok=True)
+    with open(logs + ".lock", "w", encoding="utf-8") as lock:
+        # A second run would write to the same files: it waits.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return run_twice(arch, kind, command, seconds, logs, on_output), logs
+
+
+def run_twice(arch, kind, command, seconds, logs, on_output):
+    """Boot and run a command, and once more where the boot itself hung."""
     outcome = Run(arch, kind, command, logs, on_output).execute(seconds)
     if outcome.lost_at_boot():
         # About one emulated boot in a hundred loses an interrupt between its
@@ -278,7 +288,7 @@ def run(arch, kind, command, seconds, name="run", on_output=show_output):
         print("machine: the guest hung at boot, see %s; booting once more"
               % os.path.relpath(kept), flush=True)
         outcome = Run(arch, kind, command, logs, on_output).execute(seconds)
-    return outcome, logs
+    return outcome
 
 
 def shell(arch, kind):

@@ -160,7 +160,7 @@ step_kernel_doc() {
 	"$here/check-warnings.py" --base "$out/kernel-doc.base" "$out/kernel-doc.said" || status=1
 	for file in $(ours | grep '^drivers/.*\.c$'); do
 		sed -n 's/^EXPORT_SYMBOL[A-Z_]*(\([a-z0-9_]*\).*/\1/p' "$file" | while read -r name; do
-			grep -q "^ \* $name() - " "$file" ||
+			grep -q "^ \* $name\(()\)\? - " "$file" ||
 				echo "$file: exported $name has no kernel-doc"
 		done
 	done >"$out/kernel-doc.none"

@@ -680,7 +680,7 @@ static void *keep_moving(void *data)
 {
 	struct mover *mover = data;
 
-	for (int i = 0; __atomic_load_n(mover->left, __ATOMIC_RELAXED); i++) {
+	for (int i = 0; __atomic_load_n(mover->left, __ATOMIC_RELAXED) > 0; i++) {
 		if (edu_attach(mover->edu, mover->pt)) {
 			__atomic_store_n(mover->left, 0, __ATOMIC_RELAXED);
 			return strdup(last_call);

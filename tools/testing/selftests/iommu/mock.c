@@ -584,37 +584,30 @@ static bool disarm_fault(int nth)
 	return fired;
 }
 
-/* One after the other, to the first that fails. */
-#define TRY(call_) do { \
-	int err_ = (call_); \
-	if (err_) \
-		return err_; \
-} while (0)
-
+/* One step after the other, to the first that fails */
 static int scenario(int fd, char *pages)
 {
 	struct mock first, second;
 	__u32 ioas, other;
 	__u64 iova;
 
-	TRY(ioas_alloc(fd, &ioas));
-	TRY(mock_attach(fd, ioas, &first));
-	TRY(ioas_map_at(fd, ioas, pages, 4 * PAGE, AT));
-	TRY(ioas_map_any(fd, ioas, pages + 4 * PAGE + HALF, PAGE, &iova));
-	TRY(ioas_alloc(fd, &other));
-	TRY(ioas_map_at(fd, other, pages + 8 * PAGE, 8 * PAGE, 2 * AT - 8 * PAGE));
-	TRY(mock_attach(fd, other, &second));
-	TRY(mock_replace(fd, &second, ioas));
-	TRY(mock_check_map(fd, second.hwpt, AT, pages, 4 * PAGE));
-	TRY(mock_replace(fd, &second, other));
-	TRY(ioas_unmap(fd, ioas, AT, 4 * PAGE, NULL));
-	TRY(ioas_unmap_all(fd, other, NULL));
-	TRY(destroy(fd, second.id));
-	TRY(destroy(fd, first.id));
-	TRY(destroy(fd, other));
-	TRY(ioas_unmap_all(fd, ioas, NULL));
-	TRY(destroy(fd, ioas));
-	return 0;
+	return ioas_alloc(fd, &ioas) ?:
+	       mock_attach(fd, ioas, &first) ?:
+	       ioas_map_at(fd, ioas, pages, 4 * PAGE, AT) ?:
+	       ioas_map_any(fd, ioas, pages + 4 * PAGE + HALF, PAGE, &iova) ?:
+	       ioas_alloc(fd, &other) ?:
+	       ioas_map_at(fd, other, pages + 8 * PAGE, 8 * PAGE, 2 * AT - 8 * PAGE) ?:
+	       mock_attach(fd, other, &second) ?:
+	       mock_replace(fd, &second, ioas) ?:
+	       mock_check_map(fd, second.hwpt, AT, pages, 4 * PAGE) ?:
+	       mock_replace(fd, &second, other) ?:
+	       ioas_unmap(fd, ioas, AT, 4 * PAGE, NULL) ?:
+	       ioas_unmap_all(fd, other, NULL) ?:
+	       destroy(fd, second.id) ?:
+	       destroy(fd, first.id) ?:
+	       destroy(fd, other) ?:
+	       ioas_unmap_all(fd, ioas, NULL) ?:
+	       destroy(fd, ioas);
 }
 
 TEST_F_TIMEOUT(fail_nth, leaves_nothing_behind_whatever_fails, 600)
