@@ -264,6 +264,7 @@ static int enter_chain(struct iova_map *map, struct list_head *chain,
 		rc = enter_area(map, area, iova);
 		if (rc)
 			goto out_leave;
+		cond_resched();
 	}
 	return 0;
 
@@ -341,6 +342,7 @@ int iova_map_share(struct iova_map *map, unsigned long iova,
 		next = end + 1;
 		if (end == last)
 			break;
+		cond_resched();
 	}
 	up_read(&map->rwsem);
 
