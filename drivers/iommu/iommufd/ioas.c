@@ -7,7 +7,6 @@
 #include <linux/uaccess.h>
 
 #include "iommufd_private.h"
-#include "memory.h"
 
 /* More ranges than anyone has use for; keeps the array within one kmalloc */
 #define IOAS_MAX_ALLOWED 8192

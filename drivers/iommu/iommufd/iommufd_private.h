@@ -29,6 +29,7 @@
 struct iommufd_device;
 struct iommufd_hwpt_paging;
 struct msi_desc;
+struct seq_file;
 
 /* Doorbell pages one context can know: a machine has one per ITS or MSI frame */
 #define IOMMUFD_MAX_DOORBELLS 32
@@ -104,6 +105,8 @@ struct iommufd_object *iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
 					  enum iommufd_object_type type);
 bool iommufd_object_tryget(struct iommufd_ctx *ictx,
 			   struct iommufd_object *obj);
+struct iommufd_object *iommufd_object_next(struct iommufd_ctx *ictx,
+					   unsigned long *id);
 void iommufd_object_put(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 int iommufd_object_destroy_id(struct iommufd_ctx *ictx, u32 id);
 void iommufd_object_unlink_destroy(struct iommufd_ctx *ictx,
@@ -274,6 +277,8 @@ int iommufd_sw_msi_get(struct iommufd_hwpt_paging *hwpt,
 int iommufd_sw_msi_refresh(struct iommufd_hwpt_paging *hwpt);
 void iommufd_sw_msi_put(struct iommufd_hwpt_paging *hwpt,
 			unsigned long msi_window);
+
+void iommufd_show_fdinfo(struct seq_file *m, struct file *file);
 
 #ifdef CONFIG_IOMMUFD_TEST
 int iommufd_mock_init(void);

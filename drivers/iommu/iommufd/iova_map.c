@@ -13,7 +13,6 @@
 #include <linux/slab.h>
 
 #include "iova_map.h"
-#include "memory.h"
 
 void iova_map_init(struct iova_map *map)
 {
@@ -437,6 +436,38 @@ int iova_map_remove(struct iova_map *map, unsigned long iova,
 	}
 	up_write(&map->rwsem);
 	return rc;
+}
+
+/**
+ * iova_map_measure - Tell how much a map holds
+ * @map: map
+ * @usage: filled
+ *
+ * Return: 0 or -EINTR.
+ */
+int iova_map_measure(struct iova_map *map, struct iova_map_usage *usage)
+{
+	MA_STATE(mas, &map->areas, 0, 0);
+	struct iova_area *area;
+	int rc;
+
+	*usage = (struct iova_map_usage){};
+	rc = down_read_killable(&map->rwsem);
+	if (rc)
+		return rc;
+	usage->alignment = map->alignment;
+	mas_for_each(&mas, area, ULONG_MAX) {
+		usage->areas++;
+		usage->bytes += area_length(area);
+		if (!list_empty(&map->hwpts))
+			iommufd_memory_measure(area->memory,
+					       area_first_page(area),
+					       area_last_page(area),
+					       &usage->memory);
+		cond_resched();
+	}
+	up_read(&map->rwsem);
+	return 0;
 }
 
 /* What the domain cannot translate is reserved by it, and its page size kept */

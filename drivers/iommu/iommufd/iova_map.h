@@ -10,9 +10,10 @@
 #include <linux/rbtree.h>
 #include <linux/rwsem.h>
 
+#include "memory.h"
+
 struct iommu_domain;
 struct iommu_iova_range;
-struct iommufd_memory;
 
 /**
  * struct iova_map - the contents of an I/O address space
@@ -67,6 +68,20 @@ struct iova_area {
 	struct list_head chain;
 };
 
+/**
+ * struct iova_map_usage - what a map holds
+ * @areas: areas
+ * @bytes: bytes that they are together
+ * @memory: what of their memory is pinned, counted once for each area
+ * @alignment: as in struct iova_map
+ */
+struct iova_map_usage {
+	unsigned long areas;
+	unsigned long bytes;
+	struct iommufd_memory_usage memory;
+	unsigned long alignment;
+};
+
 void iova_map_init(struct iova_map *map);
 void iova_map_destroy(struct iova_map *map);
 
@@ -80,6 +95,8 @@ int iova_map_share(struct iova_map *map, unsigned long iova,
 		   unsigned long length, int prot, struct list_head *chain);
 int iova_map_remove(struct iova_map *map, unsigned long iova,
 		    unsigned long last, unsigned long *removed);
+
+int iova_map_measure(struct iova_map *map, struct iova_map_usage *usage);
 
 struct iova_area *iova_map_find_area(struct iova_map *map, unsigned long start,
 				     unsigned long last);

@@ -159,6 +159,7 @@ static const struct file_operations iommufd_fops = {
 	.release = iommufd_fops_release,
 	.unlocked_ioctl = iommufd_fops_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.show_fdinfo = iommufd_show_fdinfo,
 	.llseek = noop_llseek,
 };
 

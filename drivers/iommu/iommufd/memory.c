@@ -542,6 +542,28 @@ void iommufd_memory_unpin(struct iommufd_memory *memory, unsigned long first,
 	mutex_unlock(&memory->lock);
 }
 
+/**
+ * iommufd_memory_measure - Add what is pinned of the pages from @first to @last
+ * @memory: the memory
+ * @first: as pinned by one use of it, or more than that
+ * @last: likewise
+ * @usage: added to
+ */
+void iommufd_memory_measure(struct iommufd_memory *memory, unsigned long first,
+			    unsigned long last,
+			    struct iommufd_memory_usage *usage)
+{
+	struct pinned_span *span;
+
+	mutex_lock(&memory->lock);
+	for (span = span_find(memory, first); span && span->first <= last;
+	     span = span_next(span)) {
+		usage->pages += span->npages;
+		usage->extents += span->nr;
+	}
+	mutex_unlock(&memory->lock);
+}
+
 /*
  * Mapping: physical runs in, as large as they can be made by joining extents
  * that touch, page-table entries out.

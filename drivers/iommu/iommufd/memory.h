@@ -43,6 +43,16 @@ struct iommufd_memory {
 	struct rb_root spans;
 };
 
+/**
+ * struct iommufd_memory_usage - what is pinned
+ * @pages: pages
+ * @extents: physical runs that they make
+ */
+struct iommufd_memory_usage {
+	unsigned long pages;
+	unsigned long extents;
+};
+
 struct iommufd_memory *iommufd_memory_alloc(unsigned long va,
 					    unsigned long length,
 					    bool writable);
@@ -60,5 +70,8 @@ void iommufd_memory_unpin(struct iommufd_memory *memory, unsigned long first,
 int iommufd_memory_map(struct iommufd_memory *memory, unsigned long offset,
 		       unsigned long length, struct iommu_domain *domain,
 		       unsigned long iova, int prot);
+void iommufd_memory_measure(struct iommufd_memory *memory, unsigned long first,
+			    unsigned long last,
+			    struct iommufd_memory_usage *usage);
 
 #endif /* __IOMMUFD_MEMORY_H */

@@ -117,6 +117,20 @@ bool iommufd_object_tryget(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 	return visible;
 }
 
+/* The first object with the id *@id or above, which *@id is then, or NULL */
+struct iommufd_object *iommufd_object_next(struct iommufd_ctx *ictx,
+					   unsigned long *id)
+{
+	struct iommufd_object *obj;
+
+	xa_lock(&ictx->objects);
+	obj = xa_find(&ictx->objects, id, ULONG_MAX, XA_PRESENT);
+	if (obj)
+		refcount_inc(&obj->users);
+	xa_unlock(&ictx->objects);
+	return obj;
+}
+
 void iommufd_object_put(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {
 	/* Zero is reached only while somebody waits to destroy the object */
