@@ -16,6 +16,8 @@ out=$work/$arch
 # A tree of its own, from the tarball: each run starts at the base.
 rm -rf "$work"
 mkdir -p "$work/tree" "$out"
+# Another make may write the series anew meanwhile.
+cp -a "$top/build/series" "$work/series"
 base=$(cd "$here" && python3 -c 'import tree; print(tree.base_tarball())')
 echo "series: unpacking $base"
 tar -xf "$base" -C "$work/tree" --strip-components=1
@@ -40,9 +42,9 @@ build() {
 		-s -j"${JOBS:-$(nproc)}" "$@"
 }
 
-total=$(find "$top/build/series" -name '*.patch' | wc -l)
+total=$(find "$work/series" -name '*.patch' | wc -l)
 number=0
-for patch in "$top"/build/series/*.patch; do
+for patch in "$work"/series/*.patch; do
 	number=$((number + 1))
 	began=$(date +%s)
 	log=$work/$number.log
