@@ -439,7 +439,11 @@ static bool load_goes_on(struct load *load)
 	return __atomic_load_n(&load->count, __ATOMIC_RELAXED) < 10;
 }
 
-/* Each page has the device's bytes or none, and the device still works. */
+/*
+ * Each byte is the device's or was never written, and the device still works. A
+ * DMA is many transfers, each translated for itself: what begins while it is
+ * blocked can end where it is let through, with the rest of a page.
+ */
 static void end_load(struct __test_metadata *_metadata, struct load *load)
 {
 	void *complaint;
@@ -450,8 +454,7 @@ static void end_load(struct __test_metadata *_metadata, struct load *load)
 		TH_LOG("%s", (char *)complaint);
 	}
 	for (int i = 0; i < 2; i++) {
-		EXPECT_TRUE(memory_is(load->page[i], PAGE, 1) ||
-			    memory_is_all(load->page[i], PAGE, 0));
+		EXPECT_TRUE(memory_is_or_zero(load->page[i], PAGE, 1));
 		EXPECT_TRUE(memory_is_all(load->page[i] - PAGE, PAGE, 0));
 		EXPECT_TRUE(memory_is_all(load->page[i] + PAGE, PAGE, 0));
 	}

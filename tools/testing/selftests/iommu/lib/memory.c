@@ -149,6 +149,16 @@ bool memory_is(const void *memory, size_t length, __u32 seed)
 	return true;
 }
 
+bool memory_is_or_zero(const void *memory, size_t length, __u32 seed)
+{
+	const __u8 *bytes = memory;
+
+	for (size_t i = 0; i < length; i++)
+		if (bytes[i] && bytes[i] != byte_at(i, seed))
+			return false;
+	return true;
+}
+
 bool memory_is_all(const void *memory, size_t length, __u8 byte)
 {
 	const __u8 *bytes = memory;

@@ -32,6 +32,8 @@ void *memory_shared(size_t length);
 /* Contents that tell the bytes, the pages and the seeds apart. */
 void memory_fill(void *memory, size_t length, __u32 seed);
 bool memory_is(const void *memory, size_t length, __u32 seed);
+/* The same, but bytes may be 0 instead. */
+bool memory_is_or_zero(const void *memory, size_t length, __u32 seed);
 /* A memset() to look for. */
 bool memory_is_all(const void *memory, size_t length, __u8 byte);
 
