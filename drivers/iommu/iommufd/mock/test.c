@@ -226,8 +226,8 @@ static int check_refs(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd)
 	unsigned long end;
 	int rc = 0;
 
-	if (!length || !PAGE_ALIGNED(va | length) ||
-	    check_add_overflow(va, length - 1, &end))
+	/* Tests ask about the whole pages of areas that have none, too */
+	if (!PAGE_ALIGNED(va | length) || check_add_overflow(va, length, &end))
 		return -EINVAL;
 
 	for (; length && !rc; va += PAGE_SIZE, length -= PAGE_SIZE) {
