@@ -33,6 +33,19 @@ else
 	: >"$programs/list"
 fi
 
+# Another kernel's tests of /dev/iommu, as they are: what they say is a second opinion.
+if [ -n "${MAINLINE:-}" ]; then
+	for source in "$MAINLINE"/tools/testing/selftests/iommu/*.c; do
+		[ -f "$source" ] || { echo "programs: no such tests in $MAINLINE"; exit 1; }
+		program=mainline_$(basename "$source" .c)
+		echo "  CC      $programs/tests/$program"
+		# shellcheck disable=SC2086 # words for the compiler
+		$cc -O2 -w -static -D_GNU_SOURCE ${MAINLINE_CFLAGS:-} -isystem "$headers" \
+			-o "$programs/tests/$program" "$source"
+		echo "$program" >>"$programs/list"
+	done
+fi
+
 for source in "$examples"/*.c; do
 	[ -f "$source" ] || continue
 	program=$programs/bin/$(basename "$source" .c)
