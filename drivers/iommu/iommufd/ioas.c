@@ -211,8 +211,8 @@ int iommufd_ioas_map_ioctl(struct iommufd_ucmd *ucmd)
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
 
-	memory = iommufd_memory_alloc(cmd->user_va, cmd->length,
-				      cmd->flags & IOMMU_IOAS_MAP_WRITEABLE);
+	memory = iommufd_memory_alloc_user(cmd->user_va, cmd->length,
+					   cmd->flags & IOMMU_IOAS_MAP_WRITEABLE);
 	if (IS_ERR(memory)) {
 		rc = PTR_ERR(memory);
 		goto out_put;

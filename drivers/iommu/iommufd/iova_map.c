@@ -215,7 +215,7 @@ static int place_chain(struct iova_map *map, struct list_head *chain,
 	if (!fixed) {
 		area = list_first_entry(chain, struct iova_area, chain);
 		return iova_map_choose(map, length,
-				       area->memory->va + area->offset, iova);
+				       area->memory->start + area->offset, iova);
 	}
 	if (!IS_ALIGNED(*iova, map->alignment))
 		return -EINVAL;

@@ -9,67 +9,16 @@
  * the span is split there, so that the end of the use finds its own edges and
  * needs no memory.
  */
-#include <linux/bitfield.h>
-#include <linux/capability.h>
-#include <linux/iommu.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
-#include <linux/sched/mm.h>
-#include <linux/sched/signal.h>
-#include <linux/sched/task.h>
-#include <linux/sched/user.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
-#include "memory.h"
-
-/* An extent: the first page frame of a run, and the pages in it less one */
-#define EXTENT_PAGES	GENMASK_ULL(23, 0)
-#define EXTENT_PFN	GENMASK_ULL(63, 24)
-#define EXTENT_MAX	(FIELD_MAX(EXTENT_PAGES) + 1)
-
-/* Page pointers of one call of GUP: a 4 KiB array, or a few on the stack */
-#define PIN_BATCH	(PAGE_SIZE / sizeof(struct page *))
-#define PIN_BATCH_STACK	16
-
-/**
- * struct pinned_span - a pinned page range of a memory
- * @node: in iommufd_memory.spans
- * @first: index of its first page
- * @npages: pages in it
- * @uses: how many areas use all of it; they all use all of it
- * @nr: extents in use
- * @capacity: extents there is room for
- * @extents: the runs, in order; they cover the range
- */
-struct pinned_span {
-	struct rb_node node;
-	unsigned long first;
-	unsigned long npages;
-	unsigned long uses;
-	unsigned int nr;
-	unsigned int capacity;
-	u64 extents[];
-};
+#include "memory_private.h"
 
 /* A full span is a page of memory: 0.2 % of what it can describe at the worst */
 #define SPAN_CAPACITY                                     \
 	((unsigned int)((PAGE_SIZE - sizeof(struct pinned_span)) / sizeof(u64)))
-
-static unsigned long extent_pfn(u64 extent)
-{
-	return FIELD_GET(EXTENT_PFN, extent);
-}
-
-static unsigned long extent_npages(u64 extent)
-{
-	return FIELD_GET(EXTENT_PAGES, extent) + 1;
-}
-
-static u64 make_extent(unsigned long pfn, unsigned long npages)
-{
-	return FIELD_PREP(EXTENT_PFN, pfn) |
-	       FIELD_PREP(EXTENT_PAGES, npages - 1);
-}
 
 static unsigned long span_last(const struct pinned_span *span)
 {
@@ -92,13 +41,8 @@ static struct pinned_span *span_alloc(unsigned int capacity)
 	return span;
 }
 
-static struct pinned_span *to_span(struct rb_node *node)
-{
-	return rb_entry_safe(node, struct pinned_span, node);
-}
-
 /* The span that holds the page, else the next one after it, else NULL */
-static struct pinned_span *span_find(struct iommufd_memory *memory,
+struct pinned_span *memory_span_find(struct iommufd_memory *memory,
 				     unsigned long index)
 {
 	struct rb_node *node = memory->spans.rb_node;
@@ -119,11 +63,6 @@ static struct pinned_span *span_find(struct iommufd_memory *memory,
 		}
 	}
 	return found;
-}
-
-static struct pinned_span *span_next(struct pinned_span *span)
-{
-	return to_span(rb_next(&span->node));
 }
 
 static void span_insert(struct iommufd_memory *memory, struct pinned_span *span)
@@ -182,143 +121,43 @@ static int span_split(struct iommufd_memory *memory, struct pinned_span *span,
 
 static int split_at(struct iommufd_memory *memory, unsigned long index)
 {
-	struct pinned_span *span = span_find(memory, index);
+	struct pinned_span *span = memory_span_find(memory, index);
 
 	if (!span || span->first >= index)
 		return 0;
 	return span_split(memory, span, index);
 }
 
-static int memory_charge(struct iommufd_memory *memory, unsigned long npages)
-{
-	unsigned long limit, then;
-	long now;
-
-	if (!memory->exempt) {
-		limit = task_rlimit(memory->task, RLIMIT_MEMLOCK) >> PAGE_SHIFT;
-		now = atomic_long_read(&memory->user->locked_vm);
-		do {
-			if (check_add_overflow((unsigned long)now, npages,
-					       &then) || then > limit)
-				return -ENOMEM;
-		} while (!atomic_long_try_cmpxchg(&memory->user->locked_vm,
-						  &now, then));
-	}
-	/* What /proc shows as VmPin, limited or not */
-	atomic64_add(npages, &memory->mm->pinned_vm);
-	return 0;
-}
-
-static void memory_uncharge(struct iommufd_memory *memory, unsigned long npages)
-{
-	if (!memory->exempt)
-		atomic_long_sub(npages, &memory->user->locked_vm);
-	atomic64_sub(npages, &memory->mm->pinned_vm);
-}
-
 static void span_unpin_pages(struct iommufd_memory *memory,
 			     struct pinned_span *span)
 {
-	unsigned int i;
-
-	for (i = 0; i < span->nr; i++) {
-		struct page *page = pfn_to_page(extent_pfn(span->extents[i]));
-
-		unpin_user_page_range_dirty_lock(page,
-						 extent_npages(span->extents[i]),
-						 memory->writable);
-	}
+	if (memory->ops->unpin)
+		memory->ops->unpin(memory, span->extents, span->nr);
 }
 
-static long gup(struct iommufd_memory *memory, unsigned long va,
-		unsigned long npages, unsigned int flags, struct page **pages)
-{
-	long pinned;
-
-	if (memory->mm == current->mm)
-		return pin_user_pages_fast(va, npages, flags, pages);
-
-	mmap_read_lock(memory->mm);
-	pinned = pin_user_pages_remote(memory->mm, va, npages, flags, pages,
-				       NULL, NULL);
-	mmap_read_unlock(memory->mm);
-	return pinned;
-}
-
-/* How many of the pages lie in one mapping that cannot be written */
-static unsigned long readonly_pages(struct iommufd_memory *memory,
-				    unsigned long va, unsigned long npages)
-{
-	struct vm_area_struct *vma;
-	unsigned long readonly = 1;
-
-	mmap_read_lock(memory->mm);
-	vma = vma_lookup(memory->mm, va);
-	if (vma && !(vma->vm_flags & VM_WRITE))
-		readonly = (vma->vm_end - va) >> PAGE_SHIFT;
-	mmap_read_unlock(memory->mm);
-	return min(readonly, npages);
-}
-
-/*
- * Memory that devices only read is pinned for writing too where its mapping
- * permits. Pinned for reading, private memory would be replaced under the
- * device by the CPU's next write, and memory never touched be the zero page.
- */
-static long pin_pages(struct iommufd_memory *memory, unsigned long index,
-		      unsigned long npages, struct page **pages)
-{
-	unsigned long va = memory->va + index * PAGE_SIZE;
-	long pinned;
-
-	if (fatal_signal_pending(current))
-		return -EINTR;
-
-	pinned = gup(memory, va, npages, FOLL_LONGTERM | FOLL_WRITE, pages);
-	if (pinned <= 0 && pinned != -EINTR && !memory->writable)
-		pinned = gup(memory, va, readonly_pages(memory, va, npages),
-			     FOLL_LONGTERM, pages);
-	if (pinned > 0 || pinned == -ENOMEM || pinned == -EINTR)
-		return pinned;
-	return -EFAULT;
-}
-
-/* How many of the pages are one physical run */
-static unsigned long run_length(struct page **pages, unsigned long npages)
-{
-	unsigned long pfn = page_to_pfn(pages[0]);
-	unsigned long n = 1;
-
-	while (n < npages && page_to_pfn(pages[n]) == pfn + n)
-		n++;
-	return n;
-}
-
-/* Add as many of the pages as there is room for; returns how many */
-static unsigned long span_append(struct pinned_span *span, struct page **pages,
+/* Add as many pages of the run as there is room for; returns how many */
+static unsigned long span_append(struct pinned_span *span, unsigned long pfn,
 				 unsigned long npages)
 {
-	unsigned long done = 0;
+	u64 *end = &span->extents[span->nr];
+	unsigned long run;
 
-	while (done < npages) {
-		unsigned long run = run_length(pages + done, npages - done);
-		unsigned long pfn = page_to_pfn(pages[done]);
-		u64 *end = &span->extents[span->nr];
-
-		if (span->nr && extent_pfn(end[-1]) + extent_npages(end[-1]) == pfn &&
-		    extent_npages(end[-1]) + run <= EXTENT_MAX) {
-			end[-1] = make_extent(extent_pfn(end[-1]),
-					      extent_npages(end[-1]) + run);
-		} else {
-			if (span->nr == span->capacity)
-				break;
-			*end = make_extent(pfn, run);
-			span->nr++;
+	if (span->nr) {
+		run = extent_npages(end[-1]);
+		if (extent_pfn(end[-1]) + run == pfn && run < EXTENT_MAX) {
+			npages = min(npages, EXTENT_MAX - run);
+			end[-1] = make_extent(pfn - run, run + npages);
+			span->npages += npages;
+			return npages;
 		}
-		done += run;
 	}
-	span->npages += done;
-	return done;
+	if (span->nr == span->capacity)
+		return 0;
+	npages = min(npages, EXTENT_MAX);
+	*end = make_extent(pfn, npages);
+	span->nr++;
+	span->npages += npages;
+	return npages;
 }
 
 /* A span that turned out to have few runs need not keep the room for many */
@@ -349,83 +188,88 @@ static void spans_drop(struct iommufd_memory *memory,
 	}
 }
 
-/*
- * State of pinning a range: spans so far, last first, chained through what is
- * not a tree node yet.
- */
-struct pinning {
-	struct iommufd_memory *memory;
-	unsigned long next;
-	unsigned long last;
-	struct pinned_span *spans;
-};
-
-static int pinning_grow(struct pinning *pinning, unsigned long first)
+static int pinning_grow(struct pinning *pinning)
 {
 	struct pinned_span *span;
 
 	if (pinning->spans)
 		pinning->spans = span_shrink(pinning->spans);
 	span = span_alloc(min_t(unsigned long, SPAN_CAPACITY,
-				pinning->last - first + 1));
+				pinning->last - pinning->next + 1));
 	if (!span)
 		return -ENOMEM;
-	span->first = first;
+	span->first = pinning->next;
 	span->node.rb_left = pinning->spans ? &pinning->spans->node : NULL;
 	pinning->spans = span;
 	return 0;
 }
 
-static int pin_batch(struct pinning *pinning, struct page **pages,
-		     unsigned long capacity)
+static int add_run(struct pinning *pinning, unsigned long pfn,
+		   unsigned long npages)
 {
-	unsigned long index = pinning->next;
-	unsigned long done = 0;
-	long npages;
+	unsigned long added = 0;
 	int rc;
-
-	npages = pin_pages(pinning->memory, index,
-			   min(capacity, pinning->last - index + 1), pages);
-	if (npages < 0)
-		return npages;
 
 	while (true) {
 		if (pinning->spans)
-			done += span_append(pinning->spans, pages + done,
-					    npages - done);
-		if (done == npages)
-			break;
-		rc = pinning_grow(pinning, index + done);
-		if (rc) {
-			unpin_user_pages(pages + done, npages - done);
+			added = span_append(pinning->spans, pfn, npages);
+		pinning->next += added;
+		npages -= added;
+		if (!npages)
+			return 0;
+		pfn += added;
+		rc = pinning_grow(pinning);
+		if (rc)
 			return rc;
-		}
 	}
-	pinning->next += npages;
-	return 0;
 }
 
-static int pin_batches(struct pinning *pinning)
+/**
+ * pinning_add_run - Add a physical run to what is being pinned
+ * @pinning: what is being pinned; @pinning->next advances with what is added
+ * @pfn: its first page frame
+ * @npages: pages in it
+ *
+ * Return: 0, or -ENOMEM with the run added in part or not at all.
+ */
+int pinning_add_run(struct pinning *pinning, unsigned long pfn,
+		    unsigned long npages)
 {
-	unsigned long npages = pinning->last - pinning->next + 1;
-	struct page *few[PIN_BATCH_STACK];
-	unsigned long capacity = ARRAY_SIZE(few);
-	struct page **pages = few;
-	int rc = 0;
+	return add_run(pinning, pfn, npages);
+}
 
-	if (npages > capacity) {
-		capacity = min(npages, PIN_BATCH);
-		pages = kmalloc_array(capacity, sizeof(*pages), GFP_KERNEL);
-		if (!pages)
-			return -ENOMEM;
+/* How many of the pages are one physical run */
+static unsigned long run_length(struct page **pages, unsigned long npages)
+{
+	unsigned long pfn = page_to_pfn(pages[0]);
+	unsigned long n = 1;
+
+	while (n < npages && page_to_pfn(pages[n]) == pfn + n)
+		n++;
+	return n;
+}
+
+/**
+ * pinning_add_pages - Add pages to what is being pinned
+ * @pinning: what is being pinned; @pinning->next advances with what is added
+ * @pages: the pages
+ * @npages: how many
+ *
+ * Return: 0, or -ENOMEM with not all of them added.
+ */
+int pinning_add_pages(struct pinning *pinning, struct page **pages,
+		      unsigned long npages)
+{
+	unsigned long done, run;
+	int rc;
+
+	for (done = 0; done < npages; done += run) {
+		run = run_length(pages + done, npages - done);
+		rc = add_run(pinning, page_to_pfn(pages[done]), run);
+		if (rc)
+			return rc;
 	}
-	while (!rc && pinning->next <= pinning->last) {
-		rc = pin_batch(pinning, pages, capacity);
-		cond_resched();
-	}
-	if (pages != few)
-		kfree(pages);
-	return rc;
+	return 0;
 }
 
 /* Pin pages that are not pinned yet, all of them or none */
@@ -443,14 +287,7 @@ static int pin_gap(struct iommufd_memory *memory, unsigned long first,
 	rc = memory_charge(memory, last - first + 1);
 	if (rc)
 		return rc;
-	/* Someone else's memory is reachable only while he still lives */
-	if (memory->mm != current->mm && !mmget_not_zero(memory->mm)) {
-		rc = -EFAULT;
-		goto out_uncharge;
-	}
-	rc = pin_batches(&pinning);
-	if (memory->mm != current->mm)
-		mmput(memory->mm);
+	rc = memory->ops->pin(memory, &pinning);
 	if (rc) {
 		spans_drop(memory, &pinning.spans);
 		goto out_uncharge;
@@ -472,10 +309,10 @@ out_uncharge:
 static void unpin_locked(struct iommufd_memory *memory, unsigned long first,
 			 unsigned long last)
 {
-	struct pinned_span *span = span_find(memory, first);
+	struct pinned_span *span = memory_span_find(memory, first);
 
 	while (span && span->first <= last) {
-		struct pinned_span *next = span_next(span);
+		struct pinned_span *next = memory_span_next(span);
 
 		if (!--span->uses) {
 			rb_erase(&span->node, &memory->spans);
@@ -510,7 +347,7 @@ int iommufd_memory_pin(struct iommufd_memory *memory, unsigned long first,
 		rc = split_at(memory, last + 1);
 
 	while (!rc && index <= last) {
-		span = span_find(memory, index);
+		span = memory_span_find(memory, index);
 		if (span && span->first <= index) {
 			span->uses++;
 			index = span_last(span) + 1;
@@ -556,158 +393,35 @@ void iommufd_memory_measure(struct iommufd_memory *memory, unsigned long first,
 	struct pinned_span *span;
 
 	mutex_lock(&memory->lock);
-	for (span = span_find(memory, first); span && span->first <= last;
-	     span = span_next(span)) {
+	for (span = memory_span_find(memory, first); span && span->first <= last;
+	     span = memory_span_next(span)) {
 		usage->pages += span->npages;
 		usage->extents += span->nr;
 	}
 	mutex_unlock(&memory->lock);
 }
 
-/*
- * Mapping: physical runs in, as large as they can be made by joining extents
- * that touch, page-table entries out.
- */
-struct mapping {
-	struct iommu_domain *domain;
-	unsigned long iova;
-	phys_addr_t phys;
-	size_t size;
-	int prot;
-};
-
-static int mapping_flush(struct mapping *mapping)
-{
-	int rc;
-
-	if (!mapping->size)
-		return 0;
-	if (fatal_signal_pending(current))
-		return -EINTR;
-	rc = iommu_map_nosync(mapping->domain, mapping->iova, mapping->phys,
-			      mapping->size, mapping->prot, GFP_KERNEL_ACCOUNT);
-	if (rc)
-		return rc;
-	mapping->iova += mapping->size;
-	mapping->size = 0;
-	return 0;
-}
-
-static int mapping_add(struct mapping *mapping, phys_addr_t phys, size_t size)
-{
-	int rc;
-
-	if (mapping->size && mapping->phys + mapping->size == phys) {
-		mapping->size += size;
-		return 0;
-	}
-	rc = mapping_flush(mapping);
-	if (rc)
-		return rc;
-	mapping->phys = phys;
-	mapping->size = size;
-	return 0;
-}
-
-/* Add what of the span lies in bytes @offset to @end - 1 of its memory */
-static int mapping_add_span(struct mapping *mapping, struct pinned_span *span,
-			    unsigned long offset, unsigned long end)
-{
-	unsigned long start = span->first * PAGE_SIZE;
-	unsigned int i;
-	int rc;
-
-	for (i = 0; i < span->nr && start < end; i++) {
-		unsigned long size = extent_npages(span->extents[i]) * PAGE_SIZE;
-		phys_addr_t phys = PFN_PHYS(extent_pfn(span->extents[i]));
-		unsigned long skip = offset > start ? offset - start : 0;
-
-		if (skip < size) {
-			rc = mapping_add(mapping, phys + skip,
-					 min(size, end - start) - skip);
-			if (rc)
-				return rc;
-		}
-		start += size;
-	}
-	return 0;
-}
-
 /**
- * iommufd_memory_map - Put a range of the memory into a domain
- * @memory: the memory
- * @offset: where the range begins, in bytes
- * @length: its length, in bytes
- * @domain: where to
- * @iova: at which address
- * @prot: IOMMU_READ, IOMMU_WRITE, IOMMU_CACHE
- *
- * The range is pinned. The caller still has to call iommu_sync_map().
- *
- * Return: 0, or with nothing mapped what the driver said, or -EINTR.
- */
-int iommufd_memory_map(struct iommufd_memory *memory, unsigned long offset,
-		       unsigned long length, struct iommu_domain *domain,
-		       unsigned long iova, int prot)
-{
-	struct mapping mapping = {
-		.domain = domain,
-		.iova = iova,
-		.prot = prot,
-	};
-	unsigned long end = offset + length;
-	struct pinned_span *span;
-	int rc = 0;
-
-	mutex_lock(&memory->lock);
-	for (span = span_find(memory, offset >> PAGE_SHIFT);
-	     span && span->first * PAGE_SIZE < end; span = span_next(span)) {
-		rc = mapping_add_span(&mapping, span, offset, end);
-		if (rc)
-			break;
-		cond_resched();
-	}
-	if (!rc)
-		rc = mapping_flush(&mapping);
-	mutex_unlock(&memory->lock);
-
-	if (rc && mapping.iova != iova)
-		iommu_unmap(domain, iova, mapping.iova - iova);
-	return rc;
-}
-
-/**
- * iommufd_memory_alloc - Name a range of the caller's address space
- * @va: its first byte
- * @length: its length in bytes; @va + @length - 1 does not overflow
+ * iommufd_memory_init - What all sources of memory begin with
+ * @memory: zeroed
+ * @ops: what the source does
+ * @start: where it begins in the source, in bytes
+ * @length: its length in bytes; @start + @length - 1 does not overflow
  * @writable: devices may write to it
- *
- * Nothing is pinned by this, or even looked at.
- *
- * Return: the memory with one reference, or -ENOMEM.
  */
-struct iommufd_memory *iommufd_memory_alloc(unsigned long va,
-					    unsigned long length, bool writable)
+void iommufd_memory_init(struct iommufd_memory *memory,
+			 const struct iommufd_memory_ops *ops,
+			 unsigned long start, unsigned long length,
+			 bool writable)
 {
-	struct iommufd_memory *memory;
-
-	memory = kzalloc(sizeof(*memory), GFP_KERNEL_ACCOUNT);
-	if (!memory)
-		return ERR_PTR(-ENOMEM);
 	refcount_set(&memory->refs, 1);
+	memory->ops = ops;
 	mutex_init(&memory->lock);
 	memory->spans = RB_ROOT;
-	va = untagged_addr(va);
-	memory->va = va & PAGE_MASK;
-	memory->npages = ((va + length - 1) >> PAGE_SHIFT) -
-			 (va >> PAGE_SHIFT) + 1;
+	memory->start = start & PAGE_MASK;
+	memory->npages = ((start + length - 1) >> PAGE_SHIFT) -
+			 (start >> PAGE_SHIFT) + 1;
 	memory->writable = writable;
-	memory->exempt = capable(CAP_IPC_LOCK);
-	memory->user = get_uid(current_user());
-	memory->task = get_task_struct(current->group_leader);
-	memory->mm = current->mm;
-	mmgrab(memory->mm);
-	return memory;
 }
 
 /**
@@ -719,9 +433,6 @@ void iommufd_memory_put(struct iommufd_memory *memory)
 	if (!refcount_dec_and_test(&memory->refs))
 		return;
 	WARN_ON(!RB_EMPTY_ROOT(&memory->spans));
-	mmdrop(memory->mm);
-	put_task_struct(memory->task);
-	free_uid(memory->user);
 	mutex_destroy(&memory->lock);
-	kfree(memory);
+	memory->ops->destroy(memory);
 }

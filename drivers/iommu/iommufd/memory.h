@@ -11,19 +11,33 @@
 #include <linux/refcount.h>
 
 struct iommu_domain;
+struct iommufd_memory_ops;
 struct task_struct;
 struct user_struct;
 
 /**
+ * struct iommufd_account - whom pinned pages are charged to
+ * @user: the user, or NULL where they are charged to nobody
+ * @task: whose RLIMIT_MEMLOCK holds
+ * @mm: whose VmPin they count in; it may have lost its last user
+ * @exempt: not held against RLIMIT_MEMLOCK: CAP_IPC_LOCK
+ */
+struct iommufd_account {
+	struct user_struct *user;
+	struct task_struct *task;
+	struct mm_struct *mm;
+	bool exempt;
+};
+
+/**
  * struct iommufd_memory - a linear range of pages of one source
  * @refs: one for each area that shows a part of it
- * @mm: the address space, which may have lost its last user
- * @va: where it begins there, rounded down to a page
+ * @ops: what its source does; the source's own struct begins with this one
+ * @start: where it begins in its source, rounded down to a page. IOVAs are
+ *	chosen to be aligned as it is.
  * @npages: how long it is
  * @writable: devices may write to it
- * @exempt: not held against RLIMIT_MEMLOCK: CAP_IPC_LOCK
- * @user: whom the pinned pages are charged to
- * @task: whose RLIMIT_MEMLOCK holds
+ * @account: whom the pinned pages are charged to
  * @lock: guards @spans and what is in them
  * @spans: what is pinned, by page index
  *
@@ -32,13 +46,11 @@ struct user_struct;
  */
 struct iommufd_memory {
 	refcount_t refs;
-	struct mm_struct *mm;
-	unsigned long va;
+	const struct iommufd_memory_ops *ops;
+	unsigned long start;
 	unsigned long npages;
 	bool writable;
-	bool exempt;
-	struct user_struct *user;
-	struct task_struct *task;
+	struct iommufd_account account;
 	struct mutex lock; /* guards spans */
 	struct rb_root spans;
 };
@@ -53,9 +65,9 @@ struct iommufd_memory_usage {
 	unsigned long extents;
 };
 
-struct iommufd_memory *iommufd_memory_alloc(unsigned long va,
-					    unsigned long length,
-					    bool writable);
+struct iommufd_memory *iommufd_memory_alloc_user(unsigned long va,
+						 unsigned long length,
+						 bool writable);
 void iommufd_memory_put(struct iommufd_memory *memory);
 
 static inline void iommufd_memory_get(struct iommufd_memory *memory)

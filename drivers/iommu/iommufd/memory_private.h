@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the parts of a memory know of each other: its extents, and what its
+ * source does for it. memory.c keeps what is pinned; a source, memory_user.c
+ * for one, knows where the pages come from; memory_map.c puts them into a
+ * domain; memory_account.c counts them.
+ */
+#ifndef __IOMMUFD_MEMORY_PRIVATE_H
+#define __IOMMUFD_MEMORY_PRIVATE_H
+
+#include <linux/bitfield.h>
+#include <linux/rbtree.h>
+
+#include "memory.h"
+
+/* An extent: the first page frame of a run, and the pages in it less one */
+#define EXTENT_PAGES	GENMASK_ULL(23, 0)
+#define EXTENT_PFN	GENMASK_ULL(63, 24)
+#define EXTENT_MAX	(FIELD_MAX(EXTENT_PAGES) + 1)
+
+static inline unsigned long extent_pfn(u64 extent)
+{
+	return FIELD_GET(EXTENT_PFN, extent);
+}
+
+static inline unsigned long extent_npages(u64 extent)
+{
+	return FIELD_GET(EXTENT_PAGES, extent) + 1;
+}
+
+static inline u64 make_extent(unsigned long pfn, unsigned long npages)
+{
+	return FIELD_PREP(EXTENT_PFN, pfn) |
+	       FIELD_PREP(EXTENT_PAGES, npages - 1);
+}
+
+/**
+ * struct pinned_span - a pinned page range of a memory
+ * @node: in iommufd_memory.spans
+ * @first: index of its first page
+ * @npages: pages in it
+ * @uses: how many areas use all of it; they all use all of it
+ * @nr: extents in use
+ * @capacity: extents there is room for
+ * @extents: the runs, in order; they cover the range
+ */
+struct pinned_span {
+	struct rb_node node;
+	unsigned long first;
+	unsigned long npages;
+	unsigned long uses;
+	unsigned int nr;
+	unsigned int capacity;
+	u64 extents[];
+};
+
+/**
+ * struct pinning - pinning a page range, at work
+ * @memory: the memory
+ * @next: index of the first page that is not added yet
+ * @last: index of the last page
+ * @spans: what is added so far, last first, chained through what is not a tree
+ *	node yet
+ */
+struct pinning {
+	struct iommufd_memory *memory;
+	unsigned long next;
+	unsigned long last;
+	struct pinned_span *spans;
+};
+
+int pinning_add_run(struct pinning *pinning, unsigned long pfn,
+		    unsigned long npages);
+int pinning_add_pages(struct pinning *pinning, struct page **pages,
+		      unsigned long npages);
+
+/**
+ * struct iommufd_memory_ops - what a source of memory does
+ * @pin: pin the pages from pinning->next to pinning->last and add them, in
+ *	order, by pinning_add_run() or pinning_add_pages(). On error those that
+ *	were added are unpinned by the caller.
+ * @unpin: unpin the pages of @nr extents. Optional: where nothing is to be done
+ * @map: in place of putting the extents into the domain as they are; see
+ *	iommufd_memory_map(). Optional
+ * @destroy: free the memory, of which nothing is pinned
+ *
+ * All but @destroy are called under the memory's lock.
+ */
+struct iommufd_memory_ops {
+	int (*pin)(struct iommufd_memory *memory, struct pinning *pinning);
+	void (*unpin)(struct iommufd_memory *memory, const u64 *extents,
+		      unsigned int nr);
+	int (*map)(struct iommufd_memory *memory, unsigned long offset,
+		   unsigned long length, struct iommu_domain *domain,
+		   unsigned long iova, int prot);
+	void (*destroy)(struct iommufd_memory *memory);
+};
+
+void iommufd_memory_init(struct iommufd_memory *memory,
+			 const struct iommufd_memory_ops *ops,
+			 unsigned long start, unsigned long length,
+			 bool writable);
+
+struct pinned_span *memory_span_find(struct iommufd_memory *memory,
+				     unsigned long index);
+
+static inline struct pinned_span *to_span(struct rb_node *node)
+{
+	return rb_entry_safe(node, struct pinned_span, node);
+}
+
+static inline struct pinned_span *memory_span_next(struct pinned_span *span)
+{
+	return to_span(rb_next(&span->node));
+}
+
+/* memory_account.c */
+void memory_account_init(struct iommufd_memory *memory);
+void memory_account_fini(struct iommufd_memory *memory);
+int memory_charge(struct iommufd_memory *memory, unsigned long npages);
+void memory_uncharge(struct iommufd_memory *memory, unsigned long npages);
+
+#endif /* __IOMMUFD_MEMORY_PRIVATE_H */
