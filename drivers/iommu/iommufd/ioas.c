@@ -211,7 +211,8 @@ int iommufd_ioas_map_ioctl(struct iommufd_ucmd *ucmd)
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
 
-	memory = iommufd_memory_alloc_user(cmd->user_va, cmd->length,
+	memory = iommufd_memory_alloc_user(&ucmd->ictx->accounts,
+					   cmd->user_va, cmd->length,
 					   cmd->flags & IOMMU_IOAS_MAP_WRITEABLE);
 	if (IS_ERR(memory)) {
 		rc = PTR_ERR(memory);
@@ -296,4 +297,13 @@ int iommufd_ioas_unmap_ioctl(struct iommufd_ucmd *ucmd)
 	}
 	iommufd_object_put(ucmd->ictx, &ioas->obj);
 	return rc;
+}
+
+int iommufd_ioas_change_process_ioctl(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_ioas_change_process *cmd = ucmd->cmd;
+
+	if (cmd->__reserved)
+		return -EOPNOTSUPP;
+	return iommufd_accounts_change_process(&ucmd->ictx->accounts);
 }

@@ -10,6 +10,7 @@
  *	iommufd_group.lock		attach, replace and detach of a group
  *	iova_map.rwsem			areas and the list of HWPTs of an IOAS
  *	iommufd_memory.lock		extents and pin counts
+ *	iommufd_accounts.lock		what memory is charged to whom
  *	iommufd_ctx.doorbell_lock	doorbells (inside iommu_group's own mutex)
  *	iommufd_ctx.objects (xa_lock)	leaf
  */
@@ -42,6 +43,7 @@ struct seq_file;
  *	has nothing to show: not published yet, or being destroyed
  * @idle: woken when the last ioctl at work on a disappearing object is done
  * @groups: struct iommufd_group by iommu_group id, guarded by its xa_lock
+ * @accounts: whom the memory in its IOASes is charged to
  * @doorbell_lock: guards the two below and the doorbells' mapping in an HWPT
  * @nr_doorbells: number of valid entries in @doorbells
  * @doorbells: the pages that devices of this context ring for an MSI. The
@@ -52,6 +54,7 @@ struct iommufd_ctx {
 	struct xarray objects;
 	wait_queue_head_t idle;
 	struct xarray groups;
+	struct iommufd_accounts accounts;
 	struct mutex doorbell_lock; /* guards the doorbells */
 	unsigned int nr_doorbells;
 	phys_addr_t doorbells[IOMMUFD_MAX_DOORBELLS];
@@ -155,9 +158,11 @@ struct iommufd_ioas {
 int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_iova_ranges_ioctl(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_allow_iovas_ioctl(struct iommufd_ucmd *ucmd);
+int iommufd_ioas_change_process_ioctl(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_copy_ioctl(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_map_ioctl(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_unmap_ioctl(struct iommufd_ucmd *ucmd);
+int iommufd_option_ioctl(struct iommufd_ucmd *ucmd);
 void iommufd_ioas_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 
 static inline struct iommufd_ioas *iommufd_get_ioas(struct iommufd_ctx *ictx,

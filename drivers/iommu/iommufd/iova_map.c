@@ -51,12 +51,14 @@ static void area_unpin(struct iova_area *area)
 			     area_last_page(area));
 }
 
-static int area_map(struct iova_area *area, struct iommu_domain *domain)
+static int area_map(struct iova_map *map, struct iova_area *area,
+		    struct iommu_domain *domain)
 {
 	int rc;
 
 	rc = iommufd_memory_map(area->memory, area->offset, area_length(area),
-				domain, area->iova, area->prot);
+				domain, area->iova, area->prot,
+				map->smallest_pages);
 	if (rc)
 		return rc;
 	rc = iommu_sync_map(domain, area->iova, area_length(area));
@@ -150,7 +152,7 @@ static int fill_area(struct iova_map *map, struct iova_area *area)
 	if (rc)
 		return rc;
 	list_for_each_entry(hwpt, &map->hwpts, item) {
-		rc = area_map(area, hwpt->domain);
+		rc = area_map(map, area, hwpt->domain);
 		if (rc)
 			goto out_unmap;
 	}
@@ -439,6 +441,28 @@ int iova_map_remove(struct iova_map *map, unsigned long iova,
 }
 
 /**
+ * iova_map_set_smallest_pages - Choose which pages domains use
+ * @map: map
+ * @smallest: the smallest only, not those that fit best
+ *
+ * Return: 0, -EBUSY where the map has areas already, -EINTR.
+ */
+int iova_map_set_smallest_pages(struct iova_map *map, bool smallest)
+{
+	int rc;
+
+	rc = down_write_killable(&map->rwsem);
+	if (rc)
+		return rc;
+	if (!iova_map_find_area(map, 0, ULONG_MAX))
+		map->smallest_pages = smallest;
+	else
+		rc = -EBUSY;
+	up_write(&map->rwsem);
+	return rc;
+}
+
+/**
  * iova_map_measure - Tell how much a map holds
  * @map: map
  * @usage: filled
@@ -526,7 +550,7 @@ static int fill_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt)
 		rc = pin ? area_pin(area) : 0;
 		if (rc)
 			goto out_undo;
-		rc = area_map(area, hwpt->domain);
+		rc = area_map(map, area, hwpt->domain);
 		if (rc) {
 			if (pin)
 				area_unpin(area);

@@ -27,6 +27,8 @@ struct iommu_iova_range;
  * @hwpts: struct iova_map_hwpt; each holds each area
  * @alignment: what IOVAs, lengths and user addresses are multiples of: the
  *	largest of the HWPTs' smallest pages, 1 with no HWPT
+ * @smallest_pages: each domain is to use its smallest pages only; does not
+ *	change while there is an area
  */
 struct iova_map {
 	struct rw_semaphore rwsem;
@@ -36,6 +38,7 @@ struct iova_map {
 	u32 nr_allowed;
 	struct list_head hwpts;
 	unsigned long alignment;
+	bool smallest_pages;
 };
 
 /**
@@ -96,6 +99,7 @@ int iova_map_share(struct iova_map *map, unsigned long iova,
 int iova_map_remove(struct iova_map *map, unsigned long iova,
 		    unsigned long last, unsigned long *removed);
 
+int iova_map_set_smallest_pages(struct iova_map *map, bool smallest);
 int iova_map_measure(struct iova_map *map, struct iova_map_usage *usage);
 
 struct iova_area *iova_map_find_area(struct iova_map *map, unsigned long start,

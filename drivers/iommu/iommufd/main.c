@@ -54,6 +54,8 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	      iommu_ioas_alloc, out_ioas_id),
 	IOCTL(IOMMU_IOAS_ALLOW_IOVAS, iommufd_ioas_allow_iovas_ioctl,
 	      iommu_ioas_allow_iovas, allowed_iovas),
+	IOCTL(IOMMU_IOAS_CHANGE_PROCESS, iommufd_ioas_change_process_ioctl,
+	      iommu_ioas_change_process, __reserved),
 	IOCTL(IOMMU_IOAS_COPY, iommufd_ioas_copy_ioctl,
 	      iommu_ioas_copy, src_iova),
 	IOCTL(IOMMU_IOAS_IOVA_RANGES, iommufd_ioas_iova_ranges_ioctl,
@@ -62,6 +64,8 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	      iommu_ioas_map, iova),
 	IOCTL(IOMMU_IOAS_UNMAP, iommufd_ioas_unmap_ioctl,
 	      iommu_ioas_unmap, length),
+	IOCTL(IOMMU_OPTION, iommufd_option_ioctl,
+	      iommu_option, val64),
 #ifdef CONFIG_IOMMUFD_TEST
 	IOCTL(IOMMU_TEST_CMD, iommufd_test_ioctl,
 	      iommu_test_cmd, last),
@@ -75,10 +79,12 @@ union iommufd_cmd {
 	struct iommu_hwpt_alloc hwpt_alloc;
 	struct iommu_ioas_alloc ioas_alloc;
 	struct iommu_ioas_allow_iovas allow_iovas;
+	struct iommu_ioas_change_process change_process;
 	struct iommu_ioas_copy copy;
 	struct iommu_ioas_iova_ranges iova_ranges;
 	struct iommu_ioas_map map;
 	struct iommu_ioas_unmap unmap;
+	struct iommu_option option;
 #ifdef CONFIG_IOMMUFD_TEST
 	struct iommu_test_cmd test;
 #endif
@@ -137,6 +143,7 @@ static int iommufd_fops_open(struct inode *inode, struct file *file)
 	xa_init_flags(&ictx->objects, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 	xa_init(&ictx->groups);
 	init_waitqueue_head(&ictx->idle);
+	iommufd_accounts_init(&ictx->accounts);
 	mutex_init(&ictx->doorbell_lock);
 	file->private_data = ictx;
 	return 0;
@@ -148,6 +155,7 @@ static int iommufd_fops_release(struct inode *inode, struct file *file)
 
 	iommufd_object_destroy_all(ictx);
 	WARN_ON(!xa_empty(&ictx->groups));
+	iommufd_accounts_destroy(&ictx->accounts);
 	mutex_destroy(&ictx->doorbell_lock);
 	kfree(ictx);
 	return 0;

@@ -5,29 +5,36 @@
 #ifndef __IOMMUFD_MEMORY_H
 #define __IOMMUFD_MEMORY_H
 
+#include <linux/list.h>
 #include <linux/mm_types.h>
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
 #include <linux/refcount.h>
 
 struct iommu_domain;
+struct iommufd_account;
 struct iommufd_memory_ops;
-struct task_struct;
-struct user_struct;
 
 /**
- * struct iommufd_account - whom pinned pages are charged to
- * @user: the user, or NULL where they are charged to nobody
- * @task: whose RLIMIT_MEMLOCK holds
- * @mm: whose VmPin they count in; it may have lost its last user
- * @exempt: not held against RLIMIT_MEMLOCK: CAP_IPC_LOCK
+ * struct iommufd_accounts - whom the pinned memory of a context is charged to
+ * @lock: guards all below, and what is in the accounts
+ * @list: struct iommufd_account; one for each process that made a memory
+ * @nr_bound: memories that are at an address of their process
+ * @per_process: memory counts against the process, not against the user; does
+ *	not change while there is an account
  */
-struct iommufd_account {
-	struct user_struct *user;
-	struct task_struct *task;
-	struct mm_struct *mm;
-	bool exempt;
+struct iommufd_accounts {
+	struct mutex lock; /* guards all accounts */
+	struct list_head list;
+	unsigned long nr_bound;
+	bool per_process;
 };
+
+void iommufd_accounts_init(struct iommufd_accounts *accounts);
+void iommufd_accounts_destroy(struct iommufd_accounts *accounts);
+int iommufd_accounts_change_process(struct iommufd_accounts *accounts);
+int iommufd_accounts_set_per_process(struct iommufd_accounts *accounts,
+				     bool per_process);
 
 /**
  * struct iommufd_memory - a linear range of pages of one source
@@ -37,7 +44,7 @@ struct iommufd_account {
  *	chosen to be aligned as it is.
  * @npages: how long it is
  * @writable: devices may write to it
- * @account: whom the pinned pages are charged to
+ * @account: whom the pinned pages are charged to, or NULL: nobody
  * @lock: guards @spans and what is in them
  * @spans: what is pinned, by page index
  *
@@ -50,7 +57,7 @@ struct iommufd_memory {
 	unsigned long start;
 	unsigned long npages;
 	bool writable;
-	struct iommufd_account account;
+	struct iommufd_account *account;
 	struct mutex lock; /* guards spans */
 	struct rb_root spans;
 };
@@ -65,9 +72,9 @@ struct iommufd_memory_usage {
 	unsigned long extents;
 };
 
-struct iommufd_memory *iommufd_memory_alloc_user(unsigned long va,
-						 unsigned long length,
-						 bool writable);
+struct iommufd_memory *
+iommufd_memory_alloc_user(struct iommufd_accounts *accounts, unsigned long va,
+			  unsigned long length, bool writable);
 void iommufd_memory_put(struct iommufd_memory *memory);
 
 static inline void iommufd_memory_get(struct iommufd_memory *memory)
@@ -81,7 +88,7 @@ void iommufd_memory_unpin(struct iommufd_memory *memory, unsigned long first,
 			  unsigned long last);
 int iommufd_memory_map(struct iommufd_memory *memory, unsigned long offset,
 		       unsigned long length, struct iommu_domain *domain,
-		       unsigned long iova, int prot);
+		       unsigned long iova, int prot, bool smallest_pages);
 void iommufd_memory_measure(struct iommufd_memory *memory, unsigned long first,
 			    unsigned long last,
 			    struct iommufd_memory_usage *usage);

@@ -11,10 +11,12 @@
 
 /*
  * Mapping: physical runs in, as large as they can be made by joining extents
- * that touch, page-table entries out.
+ * that touch, page-table entries out. @largest bounds what the driver is given
+ * at once: it does not join what it is given one after the other.
  */
 struct mapping {
 	struct iommu_domain *domain;
+	size_t largest;
 	unsigned long iova;
 	phys_addr_t phys;
 	size_t size;
@@ -23,18 +25,22 @@ struct mapping {
 
 static int mapping_flush(struct mapping *mapping)
 {
+	size_t size;
 	int rc;
 
-	if (!mapping->size)
-		return 0;
-	if (fatal_signal_pending(current))
-		return -EINTR;
-	rc = iommu_map_nosync(mapping->domain, mapping->iova, mapping->phys,
-			      mapping->size, mapping->prot, GFP_KERNEL_ACCOUNT);
-	if (rc)
-		return rc;
-	mapping->iova += mapping->size;
-	mapping->size = 0;
+	while (mapping->size) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		size = min(mapping->size, mapping->largest);
+		rc = iommu_map_nosync(mapping->domain, mapping->iova,
+				      mapping->phys, size, mapping->prot,
+				      GFP_KERNEL_ACCOUNT);
+		if (rc)
+			return rc;
+		mapping->iova += size;
+		mapping->phys += size;
+		mapping->size -= size;
+	}
 	return 0;
 }
 
@@ -86,6 +92,7 @@ static int mapping_add_span(struct mapping *mapping, struct pinned_span *span,
  * @domain: where to
  * @iova: at which address
  * @prot: IOMMU_READ, IOMMU_WRITE, IOMMU_CACHE
+ * @smallest_pages: by the domain's smallest pages only
  *
  * The range is pinned. The caller still has to call iommu_sync_map().
  *
@@ -93,10 +100,12 @@ static int mapping_add_span(struct mapping *mapping, struct pinned_span *span,
  */
 int iommufd_memory_map(struct iommufd_memory *memory, unsigned long offset,
 		       unsigned long length, struct iommu_domain *domain,
-		       unsigned long iova, int prot)
+		       unsigned long iova, int prot, bool smallest_pages)
 {
 	struct mapping mapping = {
 		.domain = domain,
+		.largest = smallest_pages ? 1UL << __ffs(domain->pgsize_bitmap) :
+					    SIZE_MAX,
 		.iova = iova,
 		.prot = prot,
 	};
@@ -107,7 +116,7 @@ int iommufd_memory_map(struct iommufd_memory *memory, unsigned long offset,
 	mutex_lock(&memory->lock);
 	if (memory->ops->map) {
 		rc = memory->ops->map(memory, offset, length, domain, iova,
-				      prot);
+				      prot, smallest_pages);
 		goto out_unlock;
 	}
 	for (span = memory_span_find(memory, offset >> PAGE_SHIFT);

@@ -83,6 +83,8 @@ int pinning_add_pages(struct pinning *pinning, struct page **pages,
  * @map: in place of putting the extents into the domain as they are; see
  *	iommufd_memory_map(). Optional
  * @destroy: free the memory, of which nothing is pinned
+ * @bound: the memory is at an address of the process that made it, so no other
+ *	process can take it over
  *
  * All but @destroy are called under the memory's lock.
  */
@@ -92,8 +94,9 @@ struct iommufd_memory_ops {
 		      unsigned int nr);
 	int (*map)(struct iommufd_memory *memory, unsigned long offset,
 		   unsigned long length, struct iommu_domain *domain,
-		   unsigned long iova, int prot);
+		   unsigned long iova, int prot, bool smallest_pages);
 	void (*destroy)(struct iommufd_memory *memory);
+	bool bound;
 };
 
 void iommufd_memory_init(struct iommufd_memory *memory,
@@ -114,8 +117,41 @@ static inline struct pinned_span *memory_span_next(struct pinned_span *span)
 	return to_span(rb_next(&span->node));
 }
 
+/**
+ * struct iommufd_payer - whom pages count against
+ * @user: the user, whose locked_vm holds them, or
+ * @mm: the address space, whose locked_vm holds them. They are in its VmPin in
+ *	each case. It may have lost its last user
+ * @task: whose RLIMIT_MEMLOCK holds
+ * @exempt: not held against RLIMIT_MEMLOCK: CAP_IPC_LOCK
+ */
+struct iommufd_payer {
+	struct user_struct *user;
+	struct mm_struct *mm;
+	struct task_struct *task;
+	bool exempt;
+};
+
+/**
+ * struct iommufd_account - what the memories that one process made count for
+ * @item: in the context's list
+ * @accounts: the context's; its lock guards all below
+ * @refs: one for each memory
+ * @payer: whom it counts against, each part of it referenced; does not change
+ *	while a memory is at an address of its process
+ * @npages: how many pages
+ */
+struct iommufd_account {
+	struct list_head item;
+	struct iommufd_accounts *accounts;
+	unsigned long refs;
+	struct iommufd_payer payer;
+	unsigned long npages;
+};
+
 /* memory_account.c */
-void memory_account_init(struct iommufd_memory *memory);
+int memory_account_init(struct iommufd_memory *memory,
+			struct iommufd_accounts *accounts);
 void memory_account_fini(struct iommufd_memory *memory);
 int memory_charge(struct iommufd_memory *memory, unsigned long npages);
 void memory_uncharge(struct iommufd_memory *memory, unsigned long npages);

@@ -13,10 +13,10 @@
 #define PIN_BATCH	(PAGE_SIZE / sizeof(struct page *))
 #define PIN_BATCH_STACK	16
 
-/* The address space is that of the account, which does not change */
+/* The address space is that of whoever pays, which does not change */
 static struct mm_struct *user_mm(struct iommufd_memory *memory)
 {
-	return memory->account.mm;
+	return memory->account->payer.mm;
 }
 
 static long gup(struct iommufd_memory *memory, unsigned long va,
@@ -154,10 +154,12 @@ static const struct iommufd_memory_ops user_memory_ops = {
 	.pin = user_pin,
 	.unpin = user_unpin,
 	.destroy = user_destroy,
+	.bound = true,
 };
 
 /**
  * iommufd_memory_alloc_user - Name a range of the caller's address space
+ * @accounts: of the context
  * @va: its first byte
  * @length: its length in bytes; @va + @length - 1 does not overflow
  * @writable: devices may write to it
@@ -166,17 +168,22 @@ static const struct iommufd_memory_ops user_memory_ops = {
  *
  * Return: the memory with one reference, or -ENOMEM.
  */
-struct iommufd_memory *iommufd_memory_alloc_user(unsigned long va,
-						 unsigned long length,
-						 bool writable)
+struct iommufd_memory *
+iommufd_memory_alloc_user(struct iommufd_accounts *accounts, unsigned long va,
+			  unsigned long length, bool writable)
 {
 	struct iommufd_memory *memory;
+	int rc;
 
 	memory = kzalloc(sizeof(*memory), GFP_KERNEL_ACCOUNT);
 	if (!memory)
 		return ERR_PTR(-ENOMEM);
 	iommufd_memory_init(memory, &user_memory_ops, untagged_addr(va),
 			    length, writable);
-	memory_account_init(memory);
+	rc = memory_account_init(memory, accounts);
+	if (rc) {
+		kfree(memory);
+		return ERR_PTR(rc);
+	}
 	return memory;
 }
