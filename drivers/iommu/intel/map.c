@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mapping and unmapping by the page table: what lies in one leaf table is written
+ * or cleared with one walk to it, where the driver's own way is a walk from the
+ * top for each run.
+ *
+ * As there, nobody else touches the IOVA range meanwhile. Tables above it may be
+ * made by others at the same time.
+ */
+#include <linux/iommu.h>
+
+#include "iommu.h"
+
+#define LEAF_PAGES BIT(VTD_STRIDE_SHIFT)
+
+/**
+ * struct leaf_writer - a leaf table that runs are being written to
+ * @domain: the domain
+ * @attr: the bits that each entry gets beside the address
+ * @prot: the same as DMA_PTE_READ, DMA_PTE_WRITE, DMA_PTE_SNP
+ * @gfp: for page tables
+ * @first: the first entry written, which the unit may not see yet, or NULL where
+ *	there is no table at hand
+ * @next: the entry that comes next
+ */
+struct leaf_writer {
+	struct dmar_domain *domain;
+	u64 attr;
+	int prot;
+	gfp_t gfp;
+	struct dma_pte *first;
+	struct dma_pte *next;
+};
+
+/* The leaf entry of a page, or NULL where no leaf table covers it */
+static struct dma_pte *find_leaf(struct dmar_domain *domain, u64 pfn)
+{
+	/* Input address bits above the page offset that the upper tables take */
+	int shift = (domain->agaw + 1) * VTD_STRIDE_SHIFT;
+	struct dma_pte *pte = domain->pgd;
+
+	for (; shift; shift -= VTD_STRIDE_SHIFT) {
+		pte += (pfn >> shift) & ~VTD_STRIDE_MASK;
+		if (!dma_pte_present(pte) || dma_pte_superpage(pte))
+			return NULL;
+		pte = phys_to_virt(dma_pte_addr(pte));
+	}
+	return pte + (pfn & ~VTD_STRIDE_MASK);
+}
+
+/* Make what was written visible to the unit, and leave the table */
+static void leaf_end(struct leaf_writer *leaf)
+{
+	if (leaf->first && !leaf->domain->iommu_coherency)
+		clflush_cache_range(leaf->first,
+				    (void *)leaf->next - (void *)leaf->first);
+	leaf->first = NULL;
+}
+
+static int leaf_begin(struct leaf_writer *leaf, u64 iov_pfn)
+{
+	int level = 1;
+
+	leaf->first = find_leaf(leaf->domain, iov_pfn);
+	if (!leaf->first)
+		leaf->first = pfn_to_dma_pte(leaf->domain, iov_pfn,
+						   &level, leaf->gfp);
+	leaf->next = leaf->first;
+	return leaf->first ? 0 : -ENOMEM;
+}
+
+/* Map by 4 KiB pages up to the end of a leaf table; @done is how many */
+static int map_small(struct leaf_writer *leaf, u64 iov_pfn, u64 pfn,
+		     unsigned long npages, unsigned long *done)
+{
+	u64 val = (pfn << VTD_PAGE_SHIFT) | leaf->attr;
+	struct dma_pte *pte, *end;
+	int ret;
+
+	*done = 0;
+	if (!leaf->first) {
+		ret = leaf_begin(leaf, iov_pfn);
+		if (ret)
+			return ret;
+	}
+	end = leaf->next + min_t(unsigned long, npages,
+				 LEAF_PAGES - (iov_pfn & ~VTD_STRIDE_MASK));
+	for (pte = leaf->next; pte != end; pte++) {
+		/* Mapped already: the caller's mistake, and not ours to undo */
+		if (WARN_ON_ONCE(cmpxchg64_local(&pte->val, 0ULL, val)))
+			break;
+		val += VTD_PAGE_SIZE;
+	}
+	*done = pte - leaf->next;
+	leaf->next = pte;
+	if (pte != end)
+		return -EEXIST;
+	if (first_pte_in_page(pte))
+		leaf_end(leaf);
+	return 0;
+}
+
+/* Map by pages as large as can be; @done is how much may be mapped */
+static int map_large(struct leaf_writer *leaf, u64 iov_pfn, u64 pfn,
+		     unsigned long npages, unsigned long *done)
+{
+	leaf_end(leaf);
+	*done = npages & VTD_STRIDE_MASK;
+	return __domain_mapping(leaf->domain, iov_pfn, pfn, *done,
+				    leaf->prot, leaf->gfp);
+}
+
+/* One page more into the table at hand, as most runs of scattered memory are */
+static bool map_next_page(struct leaf_writer *leaf, const struct iommu_run *run)
+{
+	if (!leaf->first || run->size != VTD_PAGE_SIZE ||
+	    !IS_ALIGNED(run->phys, VTD_PAGE_SIZE))
+		return false;
+	if (cmpxchg64_local(&leaf->next->val, 0ULL, run->phys | leaf->attr))
+		return false;
+	leaf->next++;
+	if (first_pte_in_page(leaf->next))
+		leaf_end(leaf);
+	return true;
+}
+
+/* @mapped is added to: what is mapped, and on error what may be, in bytes */
+static int map_run(struct leaf_writer *leaf, unsigned long iova,
+		   const struct iommu_run *run, size_t *mapped)
+{
+	unsigned long npages = run->size >> VTD_PAGE_SHIFT;
+	u64 limit = BIT_ULL(leaf->domain->gaw);
+	u64 iov_pfn = iova >> VTD_PAGE_SHIFT;
+	u64 pfn = run->phys >> VTD_PAGE_SHIFT;
+	unsigned long done;
+	int ret = 0;
+
+	if (!IS_ALIGNED(iova | run->phys | run->size, VTD_PAGE_SIZE))
+		return -EINVAL;
+	if (iova >= limit || run->size > limit - iova)
+		return -EFAULT;
+
+	for (; npages && !ret; npages -= done, iov_pfn += done, pfn += done) {
+		if (npages >= LEAF_PAGES && leaf->domain->iommu_superpage &&
+		    !((iov_pfn | pfn) & ~VTD_STRIDE_MASK))
+			ret = map_large(leaf, iov_pfn, pfn, npages, &done);
+		else
+			ret = map_small(leaf, iov_pfn, pfn, npages, &done);
+		*mapped += done << VTD_PAGE_SHIFT;
+	}
+	return ret;
+}
+
+/**
+ * intel_iommu_map_runs - The driver's map_runs operation
+ * @domain: The domain
+ * @iova: Where the first run goes
+ * @runs: The runs
+ * @nr_runs: How many
+ * @iommu_prot: IOMMU_READ and the like
+ * @gfp: For page tables
+ * @mapped: Out: how many bytes are mapped, and on error may be
+ *
+ * Return: 0; -ENOMEM; -EFAULT beyond what the domain translates; -EEXIST where
+ * something is mapped already; -EINVAL for what no entry can say.
+ */
+int intel_iommu_map_runs(struct iommu_domain *domain, unsigned long iova,
+			 const struct iommu_run *runs, unsigned int nr_runs,
+			 int iommu_prot, gfp_t gfp, size_t *mapped)
+{
+	struct dmar_domain *dmar_domain = to_dmar_domain(domain);
+	const struct iommu_run *end = runs + nr_runs;
+	struct leaf_writer leaf = {
+		.domain = dmar_domain,
+		.gfp = gfp,
+	};
+	size_t done = 0;
+	int ret = 0;
+
+	leaf.prot = intel_dma_pte_prot(dmar_domain, iommu_prot);
+	if (!(leaf.prot & (DMA_PTE_READ | DMA_PTE_WRITE)))
+		return -EINVAL;
+	leaf.attr = intel_dma_pte_attr(dmar_domain, leaf.prot);
+
+	for (; runs != end && !ret; runs++) {
+		if (map_next_page(&leaf, runs))
+			done += VTD_PAGE_SIZE;
+		else
+			ret = map_run(&leaf, iova + done, runs, &done);
+	}
+	leaf_end(&leaf);
+	dmar_domain->max_addr = max_t(u64, dmar_domain->max_addr,
+				      iova + done);
+	*mapped = done;
+	return ret;
+}
+
+/**
+ * intel_iommu_unmap_small - Clear the entries of a range inside a leaf table
+ * @domain: The domain
+ * @start_pfn: First page of the range
+ * @last_pfn: Last page of the range
+ *
+ * Most ranges that are unmapped are small. This is one walk for those that have
+ * a leaf table and do not cover it, so that the table stays.
+ *
+ * Return: false, with nothing done, where the range is not such a one.
+ */
+bool intel_iommu_unmap_small(struct dmar_domain *domain,
+			     unsigned long start_pfn, unsigned long last_pfn)
+{
+	struct dma_pte *first, *pte, *end;
+
+	if ((start_pfn ^ last_pfn) & VTD_STRIDE_MASK ||
+	    last_pfn - start_pfn == LEAF_PAGES - 1)
+		return false;
+	first = find_leaf(domain, start_pfn);
+	if (!first)
+		return false;
+
+	end = first + (last_pfn - start_pfn) + 1;
+	for (pte = first; pte != end; pte++)
+		dma_clear_pte(pte);
+	if (!domain->iommu_coherency)
+		clflush_cache_range(first, (void *)end - (void *)first);
+	return true;
+}
