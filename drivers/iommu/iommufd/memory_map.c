@@ -6,57 +6,119 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 
 #include "memory_private.h"
 
+/* Runs handed to the driver at once: a 4 KiB array, or a few on the stack */
+#define MAPPING_RUNS	   (PAGE_SIZE / sizeof(struct iommu_run))
+#define MAPPING_RUNS_STACK 4
+
 /*
  * Mapping: physical runs in, as large as they can be made by joining extents
- * that touch, page-table entries out. @largest bounds what the driver is given
- * at once: it does not join what it is given one after the other.
+ * that touch, page-table entries out. @size is what @runs are together. The
+ * array for many runs is made when a few do not suffice, if there is memory.
  */
 struct mapping {
 	struct iommu_domain *domain;
-	size_t largest;
+	bool smallest_pages;
 	unsigned long iova;
-	phys_addr_t phys;
 	size_t size;
 	int prot;
+	unsigned int nr;
+	unsigned int capacity;
+	struct iommu_run *runs;
+	struct iommu_run few[MAPPING_RUNS_STACK];
 };
 
-static int mapping_flush(struct mapping *mapping)
+/* A driver does not join what it is given one after the other */
+static int mapping_flush_pages(struct mapping *mapping)
 {
-	size_t size;
+	size_t page = 1UL << __ffs(mapping->domain->pgsize_bitmap);
+	struct iommu_run *run = mapping->runs;
+	size_t done;
 	int rc;
 
-	while (mapping->size) {
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		size = min(mapping->size, mapping->largest);
-		rc = iommu_map_nosync(mapping->domain, mapping->iova,
-				      mapping->phys, size, mapping->prot,
-				      GFP_KERNEL_ACCOUNT);
-		if (rc)
-			return rc;
-		mapping->iova += size;
-		mapping->phys += size;
-		mapping->size -= size;
+	for (; run != mapping->runs + mapping->nr; run++) {
+		for (done = 0; done != run->size; done += page) {
+			if (fatal_signal_pending(current))
+				return -EINTR;
+			rc = iommu_map_nosync(mapping->domain, mapping->iova,
+					      run->phys + done, page,
+					      mapping->prot, GFP_KERNEL_ACCOUNT);
+			if (rc)
+				return rc;
+			mapping->iova += page;
+		}
 	}
 	return 0;
 }
 
-static int mapping_add(struct mapping *mapping, phys_addr_t phys, size_t size)
+static int mapping_flush_runs(struct mapping *mapping)
 {
 	int rc;
 
-	if (mapping->size && mapping->phys + mapping->size == phys) {
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	rc = iommu_map_runs_nosync(mapping->domain, mapping->iova, mapping->runs,
+				   mapping->nr, mapping->prot,
+				   GFP_KERNEL_ACCOUNT);
+	if (!rc)
+		mapping->iova += mapping->size;
+	return rc;
+}
+
+static int mapping_flush(struct mapping *mapping)
+{
+	int rc;
+
+	if (mapping->smallest_pages)
+		rc = mapping_flush_pages(mapping);
+	else
+		rc = mapping_flush_runs(mapping);
+	mapping->size = 0;
+	mapping->nr = 0;
+	return rc;
+}
+
+/* Make room for one more run */
+static int mapping_grow(struct mapping *mapping)
+{
+	struct iommu_run *many;
+
+	if (mapping->runs == mapping->few) {
+		many = kmalloc_array(MAPPING_RUNS, sizeof(*many),
+				     GFP_KERNEL | __GFP_NOWARN);
+		if (many) {
+			memcpy(many, mapping->few, sizeof(mapping->few));
+			mapping->runs = many;
+			mapping->capacity = MAPPING_RUNS;
+			return 0;
+		}
+	}
+	return mapping_flush(mapping);
+}
+
+static int mapping_add(struct mapping *mapping, phys_addr_t phys, size_t size)
+{
+	struct iommu_run *end = &mapping->runs[mapping->nr];
+	int rc;
+
+	if (mapping->nr && end[-1].phys + end[-1].size == phys) {
+		end[-1].size += size;
 		mapping->size += size;
 		return 0;
 	}
-	rc = mapping_flush(mapping);
-	if (rc)
-		return rc;
-	mapping->phys = phys;
-	mapping->size = size;
+	if (mapping->nr == mapping->capacity) {
+		rc = mapping_grow(mapping);
+		if (rc)
+			return rc;
+		end = &mapping->runs[mapping->nr];
+	}
+	end->phys = phys;
+	end->size = size;
+	mapping->nr++;
+	mapping->size += size;
 	return 0;
 }
 
@@ -104,15 +166,16 @@ int iommufd_memory_map(struct iommufd_memory *memory, unsigned long offset,
 {
 	struct mapping mapping = {
 		.domain = domain,
-		.largest = smallest_pages ? 1UL << __ffs(domain->pgsize_bitmap) :
-					    SIZE_MAX,
+		.smallest_pages = smallest_pages,
 		.iova = iova,
 		.prot = prot,
+		.capacity = MAPPING_RUNS_STACK,
 	};
 	unsigned long end = offset + length;
 	struct pinned_span *span;
 	int rc = 0;
 
+	mapping.runs = mapping.few;
 	mutex_lock(&memory->lock);
 	if (memory->ops->map) {
 		rc = memory->ops->map(memory, offset, length, domain, iova,
@@ -126,8 +189,10 @@ int iommufd_memory_map(struct iommufd_memory *memory, unsigned long offset,
 			break;
 		cond_resched();
 	}
-	if (!rc)
+	if (!rc && mapping.nr)
 		rc = mapping_flush(&mapping);
+	if (mapping.runs != mapping.few)
+		kfree(mapping.runs);
 out_unlock:
 	mutex_unlock(&memory->lock);
 
