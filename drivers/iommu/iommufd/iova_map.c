@@ -17,8 +17,7 @@
 void iova_map_init(struct iova_map *map)
 {
 	init_rwsem(&map->rwsem);
-	mt_init_flags(&map->areas, MT_FLAGS_ALLOC_RANGE | MT_FLAGS_LOCK_EXTERN);
-	mt_set_external_lock(&map->areas, &map->rwsem);
+	map->areas = RB_ROOT;
 	map->reserved = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&map->hwpts);
 	map->alignment = 1;
@@ -100,42 +99,6 @@ static bool area_is_aligned(const struct iova_area *area,
 {
 	return IS_ALIGNED(area->iova | area_length(area) | area->offset,
 			  alignment);
-}
-
-/**
- * iova_map_find_area - Is there an area in a range?
- * @map: map
- * @start: first IOVA of the range
- * @last: last IOVA of the range
- *
- * Return: the first one that touches the range, or NULL.
- */
-struct iova_area *iova_map_find_area(struct iova_map *map, unsigned long start,
-				     unsigned long last)
-{
-	MA_STATE(mas, &map->areas, start, start);
-
-	lockdep_assert_held(&map->rwsem);
-	return mas_find(&mas, last);
-}
-
-/* Put the area into the tree. Its range is empty, and its memory not in use. */
-static int insert_area(struct iova_map *map, struct iova_area *area)
-{
-	MA_STATE(mas, &map->areas, area->iova, area->last);
-
-	lockdep_assert_held_write(&map->rwsem);
-	return mas_store_gfp(&mas, area, GFP_KERNEL_ACCOUNT);
-}
-
-static void erase_areas(struct iova_map *map, unsigned long start,
-			unsigned long last)
-{
-	MA_STATE(mas, &map->areas, start, last);
-
-	lockdep_assert_held_write(&map->rwsem);
-	/* To empty a range can take a tree node; unmap must not fail by that */
-	mas_store_gfp(&mas, NULL, GFP_KERNEL | __GFP_NOFAIL);
 }
 
 /* Pin the area's memory and map it in each domain, or do nothing */
@@ -223,7 +186,7 @@ static int place_chain(struct iova_map *map, struct list_head *chain,
 		return -EINVAL;
 	if (iova_map_is_reserved(map, *iova, *iova + length - 1))
 		return -EINVAL;
-	if (iova_map_find_area(map, *iova, *iova + length - 1))
+	if (!iova_map_is_free(map, *iova, *iova + length - 1))
 		return -EADDRINUSE;
 	return 0;
 }
@@ -235,12 +198,10 @@ static int enter_area(struct iova_map *map, struct iova_area *area,
 
 	area->iova += iova;
 	area->last += iova;
-	rc = insert_area(map, area);
-	if (rc)
-		return rc;
+	iova_map_insert_area(map, area);
 	rc = fill_area(map, area);
 	if (rc)
-		erase_areas(map, area->iova, area->last);
+		iova_map_erase_area(map, area);
 	return rc;
 }
 
@@ -252,7 +213,7 @@ static void leave_area(struct iova_map *map, struct iova_area *area)
 		iommu_unmap(hwpt->domain, area->iova, area_length(area));
 	if (!list_empty(&map->hwpts))
 		area_unpin(area);
-	erase_areas(map, area->iova, area->last);
+	iova_map_erase_area(map, area);
 }
 
 static int enter_chain(struct iova_map *map, struct list_head *chain,
@@ -319,7 +280,6 @@ int iova_map_add(struct iova_map *map, struct list_head *chain,
 int iova_map_share(struct iova_map *map, unsigned long iova,
 		   unsigned long length, int prot, struct list_head *chain)
 {
-	MA_STATE(mas, &map->areas, iova, iova);
 	unsigned long last = iova + length - 1;
 	unsigned long next = iova;
 	struct iova_area *area;
@@ -328,7 +288,7 @@ int iova_map_share(struct iova_map *map, unsigned long iova,
 	rc = down_read_killable(&map->rwsem);
 	if (rc)
 		return rc;
-	mas_for_each(&mas, area, last) {
+	iova_map_for_each_area(map, area, iova, last) {
 		unsigned long end = min(area->last, last);
 
 		if (area->iova > next)
@@ -358,11 +318,10 @@ int iova_map_share(struct iova_map *map, unsigned long iova,
 static int measure_areas(struct iova_map *map, unsigned long start,
 			 unsigned long last, unsigned long *length)
 {
-	MA_STATE(mas, &map->areas, start, start);
 	struct iova_area *area;
 
 	*length = 0;
-	mas_for_each(&mas, area, last) {
+	iova_map_for_each_area(map, area, start, last) {
 		if (area->iova < start || area->last > last)
 			return -ENOENT;
 		/* Two areas can be all of the 2^64 bytes */
@@ -375,13 +334,12 @@ static int measure_areas(struct iova_map *map, unsigned long start,
 static void unmap_areas(struct iova_map *map, struct iova_map_hwpt *hwpt,
 			unsigned long start, unsigned long last)
 {
-	MA_STATE(mas, &map->areas, start, start);
 	struct iommu_iotlb_gather gather;
 	struct iova_area *area;
 	bool sync = false;
 
 	iommu_iotlb_gather_init(&gather);
-	mas_for_each(&mas, area, last) {
+	iova_map_for_each_area(map, area, start, last) {
 		area_unmap(area, hwpt->domain, &gather);
 		sync = true;
 	}
@@ -390,17 +348,15 @@ static void unmap_areas(struct iova_map *map, struct iova_map_hwpt *hwpt,
 		iommu_iotlb_sync(hwpt->domain, &gather);
 }
 
-/*
- * Unpin and free areas that no domain holds any more. The tree still points at
- * them: the caller erases that at once.
- */
+/* Take areas away that no domain holds any more */
 static void release_areas(struct iova_map *map, unsigned long start,
 			  unsigned long last)
 {
-	MA_STATE(mas, &map->areas, start, start);
-	struct iova_area *area;
+	struct iova_area *area, *next;
 
-	mas_for_each(&mas, area, last) {
+	for (area = iova_map_find_area(map, start, last);
+	     area && area->iova <= last; area = next) {
+		next = iova_map_erase_area(map, area);
 		if (!list_empty(&map->hwpts))
 			area_unpin(area);
 		area_free(area);
@@ -434,7 +390,6 @@ int iova_map_remove(struct iova_map *map, unsigned long iova,
 		list_for_each_entry(hwpt, &map->hwpts, item)
 			unmap_areas(map, hwpt, iova, last);
 		release_areas(map, iova, last);
-		erase_areas(map, iova, last);
 	}
 	up_write(&map->rwsem);
 	return rc;
@@ -471,7 +426,6 @@ int iova_map_set_smallest_pages(struct iova_map *map, bool smallest)
  */
 int iova_map_measure(struct iova_map *map, struct iova_map_usage *usage)
 {
-	MA_STATE(mas, &map->areas, 0, 0);
 	struct iova_area *area;
 	int rc;
 
@@ -480,7 +434,7 @@ int iova_map_measure(struct iova_map *map, struct iova_map_usage *usage)
 	if (rc)
 		return rc;
 	usage->alignment = map->alignment;
-	mas_for_each(&mas, area, ULONG_MAX) {
+	iova_map_for_each_area(map, area, 0, ULONG_MAX) {
 		usage->areas++;
 		usage->bytes += area_length(area);
 		if (!list_empty(&map->hwpts))
@@ -497,7 +451,6 @@ int iova_map_measure(struct iova_map *map, struct iova_map_usage *usage)
 /* What the domain cannot translate is reserved by it, and its page size kept */
 static int fit_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt)
 {
-	MA_STATE(mas, &map->areas, 0, 0);
 	struct iommu_domain_geometry *geometry = &hwpt->domain->geometry;
 	unsigned long alignment = 1UL << __ffs(hwpt->domain->pgsize_bitmap);
 	struct iova_area *area;
@@ -506,7 +459,7 @@ static int fit_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt)
 	/* Memory is contiguous by CPU pages only */
 	if (alignment > PAGE_SIZE)
 		return -EINVAL;
-	mas_for_each(&mas, area, ULONG_MAX) {
+	iova_map_for_each_area(map, area, 0, ULONG_MAX) {
 		if (!area_is_aligned(area, alignment))
 			return -EADDRINUSE;
 		cond_resched();
@@ -539,13 +492,12 @@ static void update_alignment(struct iova_map *map)
 
 static int fill_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt)
 {
-	MA_STATE(mas, &map->areas, 0, 0);
 	bool pin = list_empty(&map->hwpts);
 	struct iova_area *area;
 	unsigned long done = 0;
 	int rc;
 
-	mas_for_each(&mas, area, ULONG_MAX) {
+	iova_map_for_each_area(map, area, 0, ULONG_MAX) {
 		done = area->iova;
 		rc = pin ? area_pin(area) : 0;
 		if (rc)
@@ -563,8 +515,7 @@ out_undo:
 	if (!done)
 		return rc;
 	unmap_areas(map, hwpt, 0, done - 1);
-	mas_set(&mas, 0);
-	mas_for_each(&mas, area, done - 1) {
+	iova_map_for_each_area(map, area, 0, done - 1) {
 		if (pin)
 			area_unpin(area);
 	}
@@ -607,7 +558,6 @@ int iova_map_add_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt)
  */
 void iova_map_remove_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt)
 {
-	MA_STATE(mas, &map->areas, 0, 0);
 	struct iova_area *area;
 
 	down_write(&map->rwsem);
@@ -616,7 +566,7 @@ void iova_map_remove_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt)
 	iova_map_unreserve(map, hwpt);
 	update_alignment(map);
 	if (list_empty(&map->hwpts)) {
-		mas_for_each(&mas, area, ULONG_MAX)
+		iova_map_for_each_area(map, area, 0, ULONG_MAX)
 			area_unpin(area);
 	}
 	up_write(&map->rwsem);
@@ -629,7 +579,6 @@ void iova_map_destroy(struct iova_map *map)
 
 	down_write(&map->rwsem);
 	release_areas(map, 0, ULONG_MAX);
-	__mt_destroy(&map->areas);
 	iova_map_unreserve(map, NULL);
 	up_write(&map->rwsem);
 	kvfree(map->allowed);

@@ -6,7 +6,6 @@
 #define __IOMMUFD_IOVA_MAP_H
 
 #include <linux/list.h>
-#include <linux/maple_tree.h>
 #include <linux/rbtree.h>
 #include <linux/rwsem.h>
 
@@ -19,7 +18,8 @@ struct iommu_iova_range;
  * struct iova_map - the contents of an I/O address space
  * @rwsem: guards all below; held for writing while the areas, the ranges or the
  *	list of HWPTs change
- * @areas: struct iova_area by IOVA
+ * @areas: struct iova_area by IOVA; see iova_tree.c
+ * @recent: the area at or behind the place of the last change, or NULL
  * @reserved: struct iova_reserved; ranges that no area may touch
  * @allowed: ranges that stay free of reserved ones and that IOVAs are chosen
  *	from, in order; none: no such promise
@@ -32,7 +32,8 @@ struct iommu_iova_range;
  */
 struct iova_map {
 	struct rw_semaphore rwsem;
-	struct maple_tree areas;
+	struct rb_root areas;
+	struct iova_area *recent;
 	struct rb_root_cached reserved;
 	struct iommu_iova_range *allowed;
 	u32 nr_allowed;
@@ -53,6 +54,9 @@ struct iova_map_hwpt {
 
 /**
  * struct iova_area - an IOVA range onto a range of a memory
+ * @node: in iova_map.areas
+ * @gap: free bytes between the area before it, or 0, and this one
+ * @largest_gap: the largest @gap of it and of those below it in the tree
  * @memory: the memory, referenced
  * @iova: first IOVA
  * @last: last IOVA
@@ -60,9 +64,13 @@ struct iova_map_hwpt {
  * @prot: IOMMU_READ, IOMMU_WRITE, IOMMU_CACHE
  * @chain: its place among the areas that enter a map together
  *
- * Constant once in the map. Its memory is pinned while the map has an HWPT.
+ * Constant once in the map, but for what is of the tree. Its memory is pinned
+ * while the map has an HWPT.
  */
 struct iova_area {
+	struct rb_node node;
+	unsigned long gap;
+	unsigned long largest_gap;
 	struct iommufd_memory *memory;
 	unsigned long iova;
 	unsigned long last;
@@ -102,8 +110,24 @@ int iova_map_remove(struct iova_map *map, unsigned long iova,
 int iova_map_set_smallest_pages(struct iova_map *map, bool smallest);
 int iova_map_measure(struct iova_map *map, struct iova_map_usage *usage);
 
+/* iova_tree.c */
 struct iova_area *iova_map_find_area(struct iova_map *map, unsigned long start,
 				     unsigned long last);
+struct iova_area *iova_map_next_area(struct iova_area *area,
+				     unsigned long last);
+bool iova_map_is_free(struct iova_map *map, unsigned long start,
+		      unsigned long last);
+void iova_map_insert_area(struct iova_map *map, struct iova_area *area);
+struct iova_area *iova_map_erase_area(struct iova_map *map,
+				      struct iova_area *area);
+bool iova_map_next_free(struct iova_map *map, unsigned long start,
+			unsigned long length, unsigned long *free_start,
+			unsigned long *free_last);
+
+/* Each area that touches a range, in order */
+#define iova_map_for_each_area(map, area, start, end)                        \
+	for ((area) = iova_map_find_area(map, start, end); (area);           \
+	     (area) = iova_map_next_area(area, end))
 
 /* iova_space.c */
 int iova_map_choose(struct iova_map *map, unsigned long length,

@@ -52,34 +52,29 @@ static int find_free(struct iova_map *map, unsigned long start,
 		     unsigned long *iova)
 {
 	while (start <= last && last - start >= length - 1) {
-		MA_STATE(mas, &map->areas, 0, 0);
+		unsigned long free_start, free_last, at, end;
 		struct interval_tree_node *reserved;
-		struct iova_area *area;
-		unsigned long at, end;
 
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
-		if (mas_empty_area(&mas, start, last, length))
+		if (!iova_map_next_free(map, start, length, &free_start,
+					&free_last))
 			break;
-		at = mas.index + ((phase - mas.index) & (alignment - 1));
-		if (at < mas.index ||
+		at = free_start + ((phase - free_start) & (alignment - 1));
+		if (at < free_start ||
 		    check_add_overflow(at, length - 1, &end) || end > last)
 			break;
 
 		reserved = find_reserved(map, at, end);
-		if (reserved) {
+		if (end > free_last) {
+			start = free_last + 1;
+		} else if (reserved) {
 			start = reserved->last + 1;
-			if (!start)
-				break;
-			continue;
-		}
-		area = iova_map_find_area(map, at, end);
-		if (!area) {
+		} else {
 			*iova = at;
 			return 0;
 		}
-		start = area->last + 1;
 		if (!start)
 			break;
 	}
