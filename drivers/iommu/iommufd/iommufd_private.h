@@ -6,6 +6,10 @@
  *
  * Locks, outermost first:
  *
+ *	iommufd_access.change_lock	attach, replace and detach of an access
+ *	iova_map.access_lock		accesses are told to unpin; around what
+ *					they lock for that
+ *	iommufd_access.rwsem		an access works with its IOAS
  *	iommufd_ioas.auto_lock		finding or making an automatic HWPT
  *	iommufd_group.lock		attach, replace and detach of a group
  *	iova_map.rwsem			areas and the list of HWPTs of an IOAS
@@ -65,6 +69,7 @@ enum iommufd_object_type {
 	IOMMUFD_OBJ_IOAS,
 	IOMMUFD_OBJ_DEVICE,
 	IOMMUFD_OBJ_HWPT_PAGING,
+	IOMMUFD_OBJ_ACCESS,
 #ifdef CONFIG_IOMMUFD_TEST
 	IOMMUFD_OBJ_SELFTEST,
 #endif
@@ -282,6 +287,9 @@ int iommufd_sw_msi_get(struct iommufd_hwpt_paging *hwpt,
 int iommufd_sw_msi_refresh(struct iommufd_hwpt_paging *hwpt);
 void iommufd_sw_msi_put(struct iommufd_hwpt_paging *hwpt,
 			unsigned long msi_window);
+
+void iommufd_access_object_destroy(struct iommufd_ctx *ictx,
+				   struct iommufd_object *obj);
 
 void iommufd_show_fdinfo(struct seq_file *m, struct file *file);
 

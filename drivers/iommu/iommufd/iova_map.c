@@ -21,6 +21,8 @@ void iova_map_init(struct iova_map *map)
 	map->reserved = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&map->hwpts);
 	map->alignment = 1;
+	mutex_init(&map->access_lock);
+	INIT_LIST_HEAD(&map->accesses);
 }
 
 static unsigned long area_length(const struct iova_area *area)
@@ -154,6 +156,8 @@ int iova_area_alloc(struct iommufd_memory *memory, unsigned long offset,
 	area->last = start + length - 1;
 	area->offset = offset;
 	area->prot = prot;
+	atomic_long_set(&area->pins, 0);
+	area->leaving = false;
 	list_add_tail(&area->chain, chain);
 	return 0;
 }
@@ -364,20 +368,9 @@ static void release_areas(struct iova_map *map, unsigned long start,
 	}
 }
 
-/**
- * iova_map_remove - Take the areas of a range away
- * @map: map
- * @iova: first IOVA of the range
- * @last: last IOVA of the range
- * @removed: how many bytes they were together
- *
- * When this returns no DMA reaches their memory through this map any more.
- *
- * Return: 0, -ENOENT with nothing changed where an area lies in the range only
- * in part, -EINTR.
- */
-int iova_map_remove(struct iova_map *map, unsigned long iova,
-		    unsigned long last, unsigned long *removed)
+/* Remove the areas of the range, unless an access has pinned some of it */
+static int try_remove(struct iova_map *map, unsigned long iova,
+		      unsigned long last, unsigned long *removed)
 {
 	struct iova_map_hwpt *hwpt;
 	int rc;
@@ -386,12 +379,46 @@ int iova_map_remove(struct iova_map *map, unsigned long iova,
 	if (rc)
 		return rc;
 	rc = measure_areas(map, iova, last, removed);
+	if (!rc && iova_map_is_pinned(map, iova, last))
+		rc = -EBUSY;
 	if (!rc && *removed) {
 		list_for_each_entry(hwpt, &map->hwpts, item)
 			unmap_areas(map, hwpt, iova, last);
 		release_areas(map, iova, last);
 	}
 	up_write(&map->rwsem);
+	return rc;
+}
+
+/**
+ * iova_map_remove - Take the areas of a range away
+ * @map: map
+ * @iova: first IOVA of the range
+ * @last: last IOVA of the range
+ * @removed: how many bytes they were together
+ *
+ * When this returns no DMA reaches their memory through this map any more.
+ * Accesses that have pages pinned there are told to unpin them.
+ *
+ * Return: 0, or with nothing changed: -ENOENT where an area lies in the range
+ * only in part, -EBUSY where accesses do not unpin, -EINTR.
+ */
+int iova_map_remove(struct iova_map *map, unsigned long iova,
+		    unsigned long last, unsigned long *removed)
+{
+	unsigned int round;
+	int rc;
+
+	for (round = 0;; round++) {
+		rc = try_remove(map, iova, last, removed);
+		if (rc != -EBUSY || round == IOVA_EVICT_ROUNDS)
+			break;
+		rc = iova_map_evict(map, iova, last, round);
+		if (rc)
+			break;
+	}
+	if (rc && round)
+		iova_map_readmit(map, iova, last);
 	return rc;
 }
 
@@ -480,11 +507,19 @@ static int fit_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt)
 	return 0;
 }
 
-static void update_alignment(struct iova_map *map)
+/* What all HWPTs and accesses of the map agree to */
+void iova_map_update_alignment(struct iova_map *map)
 {
+	struct iova_map_access *access;
 	struct iova_map_hwpt *hwpt;
 
+	lockdep_assert_held_write(&map->rwsem);
+
 	map->alignment = 1;
+	list_for_each_entry(access, &map->accesses, item) {
+		if (access->needs_pin_pages)
+			map->alignment = PAGE_SIZE;
+	}
 	list_for_each_entry(hwpt, &map->hwpts, item)
 		map->alignment = max(map->alignment,
 				     1UL << __ffs(hwpt->domain->pgsize_bitmap));
@@ -545,7 +580,7 @@ int iova_map_add_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt)
 		list_add_tail(&hwpt->item, &map->hwpts);
 	} else {
 		iova_map_unreserve(map, hwpt);
-		update_alignment(map);
+		iova_map_update_alignment(map);
 	}
 	up_write(&map->rwsem);
 	return rc;
@@ -564,7 +599,7 @@ void iova_map_remove_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt)
 	unmap_areas(map, hwpt, 0, ULONG_MAX);
 	list_del(&hwpt->item);
 	iova_map_unreserve(map, hwpt);
-	update_alignment(map);
+	iova_map_update_alignment(map);
 	if (list_empty(&map->hwpts)) {
 		iova_map_for_each_area(map, area, 0, ULONG_MAX)
 			area_unpin(area);
@@ -575,11 +610,12 @@ void iova_map_remove_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt)
 /* The IOAS goes: no HWPT, and nobody else, uses the map any more */
 void iova_map_destroy(struct iova_map *map)
 {
-	WARN_ON(!list_empty(&map->hwpts));
+	WARN_ON(!list_empty(&map->hwpts) || !list_empty(&map->accesses));
 
 	down_write(&map->rwsem);
 	release_areas(map, 0, ULONG_MAX);
 	iova_map_unreserve(map, NULL);
 	up_write(&map->rwsem);
 	kvfree(map->allowed);
+	mutex_destroy(&map->access_lock);
 }

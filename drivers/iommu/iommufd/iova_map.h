@@ -6,6 +6,7 @@
 #define __IOMMUFD_IOVA_MAP_H
 
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/rbtree.h>
 #include <linux/rwsem.h>
 
@@ -13,6 +14,7 @@
 
 struct iommu_domain;
 struct iommu_iova_range;
+struct page;
 
 /**
  * struct iova_map - the contents of an I/O address space
@@ -26,9 +28,13 @@ struct iommu_iova_range;
  * @nr_allowed: number of @allowed
  * @hwpts: struct iova_map_hwpt; each holds each area
  * @alignment: what IOVAs, lengths and user addresses are multiples of: the
- *	largest of the HWPTs' smallest pages, 1 with no HWPT
+ *	largest of the HWPTs' smallest pages, a page with an access that pins
+ *	pages, 1 with none of these
  * @smallest_pages: each domain is to use its smallest pages only; does not
  *	change while there is an area
+ * @access_lock: outside of @rwsem; held while accesses are told to unpin, and
+ *	while @accesses changes
+ * @accesses: struct iova_map_access; guarded by both locks
  */
 struct iova_map {
 	struct rw_semaphore rwsem;
@@ -40,6 +46,8 @@ struct iova_map {
 	struct list_head hwpts;
 	unsigned long alignment;
 	bool smallest_pages;
+	struct mutex access_lock; /* accesses are told to unpin */
+	struct list_head accesses;
 };
 
 /**
@@ -63,9 +71,13 @@ struct iova_map_hwpt {
  * @offset: what @iova is in the memory, in bytes
  * @prot: IOMMU_READ, IOMMU_WRITE, IOMMU_CACHE
  * @chain: its place among the areas that enter a map together
+ * @pins: pages of it that accesses have pinned, each as often as it is. Changes
+ *	under the map's rwsem, held for reading.
+ * @leaving: accesses pin no more of it, for it is about to be removed; guarded
+ *	by the map's rwsem
  *
- * Constant once in the map, but for what is of the tree. Its memory is pinned
- * while the map has an HWPT.
+ * Constant once in the map, but for what is of the tree and the last two. Its
+ * memory is pinned while the map has an HWPT.
  */
 struct iova_area {
 	struct rb_node node;
@@ -77,6 +89,22 @@ struct iova_area {
 	unsigned long offset;
 	int prot;
 	struct list_head chain;
+	atomic_long_t pins;
+	bool leaving;
+};
+
+/**
+ * struct iova_map_access - an in-kernel user of a map
+ * @item: in the map's list
+ * @needs_pin_pages: it pins pages, so areas have to begin and end with pages
+ * @unmap: asks it to unpin what it has pinned in the range. It may do so in
+ *	this or later, and may have nothing there. NULL where it never pins
+ */
+struct iova_map_access {
+	struct list_head item;
+	bool needs_pin_pages;
+	void (*unmap)(struct iova_map_access *access, unsigned long iova,
+		      unsigned long length);
 };
 
 /**
@@ -144,5 +172,27 @@ u32 iova_map_usable(struct iova_map *map, struct iommu_iova_range *ranges,
 
 int iova_map_add_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt);
 void iova_map_remove_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt);
+void iova_map_update_alignment(struct iova_map *map);
+
+/* iova_access.c; how often accesses are asked to unpin before we give up */
+#define IOVA_EVICT_ROUNDS 8
+
+int iova_map_add_access(struct iova_map *map, struct iova_map_access *access);
+void iova_map_remove_access(struct iova_map *map,
+			    struct iova_map_access *access);
+bool iova_map_is_pinned(struct iova_map *map, unsigned long start,
+			unsigned long last);
+int iova_map_evict(struct iova_map *map, unsigned long start,
+		   unsigned long last, unsigned int round);
+void iova_map_evict_access(struct iova_map *map,
+			   struct iova_map_access *access);
+void iova_map_readmit(struct iova_map *map, unsigned long start,
+		      unsigned long last);
+int iova_map_pin_pages(struct iova_map *map, unsigned long iova,
+		       unsigned long last, struct page **pages, int prot);
+void iova_map_unpin_pages(struct iova_map *map, unsigned long iova,
+			  unsigned long last);
+int iova_map_rw(struct iova_map *map, unsigned long iova, unsigned long last,
+		void *data, unsigned int flags);
 
 #endif /* __IOMMUFD_IOVA_MAP_H */

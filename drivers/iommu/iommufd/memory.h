@@ -93,4 +93,11 @@ void iommufd_memory_measure(struct iommufd_memory *memory, unsigned long first,
 			    unsigned long last,
 			    struct iommufd_memory_usage *usage);
 
+/* memory_access.c */
+int iommufd_memory_pin_pages(struct iommufd_memory *memory,
+			     unsigned long first, unsigned long last,
+			     struct page **pages);
+int iommufd_memory_rw(struct iommufd_memory *memory, unsigned long offset,
+		      void *data, unsigned long length, unsigned int flags);
+
 #endif /* __IOMMUFD_MEMORY_H */

@@ -82,9 +82,12 @@ int pinning_add_pages(struct pinning *pinning, struct page **pages,
  * @unpin: unpin the pages of @nr extents. Optional: where nothing is to be done
  * @map: in place of putting the extents into the domain as they are; see
  *	iommufd_memory_map(). Optional
+ * @rw: copy from or to a range that is not pinned; see iommufd_memory_rw().
+ *	Optional: where it is missing the range is pinned for it
  * @destroy: free the memory, of which nothing is pinned
  * @bound: the memory is at an address of the process that made it, so no other
  *	process can take it over
+ * @io: it is a device's: no struct page, and nothing for the CPU to copy
  *
  * All but @destroy are called under the memory's lock.
  */
@@ -95,8 +98,11 @@ struct iommufd_memory_ops {
 	int (*map)(struct iommufd_memory *memory, unsigned long offset,
 		   unsigned long length, struct iommu_domain *domain,
 		   unsigned long iova, int prot, bool smallest_pages);
+	int (*rw)(struct iommufd_memory *memory, unsigned long offset,
+		  void *data, unsigned long length, unsigned int flags);
 	void (*destroy)(struct iommufd_memory *memory);
 	bool bound;
+	bool io;
 };
 
 void iommufd_memory_init(struct iommufd_memory *memory,
@@ -148,6 +154,10 @@ struct iommufd_account {
 	struct iommufd_payer payer;
 	unsigned long npages;
 };
+
+/* memory_access.c */
+int memory_user_rw(struct iommufd_memory *memory, unsigned long offset,
+		   void *data, unsigned long length, unsigned int flags);
 
 /* memory_account.c */
 int memory_account_init(struct iommufd_memory *memory,

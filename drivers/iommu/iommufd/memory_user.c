@@ -153,6 +153,7 @@ static void user_destroy(struct iommufd_memory *memory)
 static const struct iommufd_memory_ops user_memory_ops = {
 	.pin = user_pin,
 	.unpin = user_unpin,
+	.rw = memory_user_rw,
 	.destroy = user_destroy,
 	.bound = true,
 };

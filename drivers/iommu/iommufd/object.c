@@ -15,6 +15,7 @@ static const struct iommufd_object_ops iommufd_object_ops[IOMMUFD_OBJ_TYPES] = {
 	[IOMMUFD_OBJ_IOAS]	  = { .destroy = iommufd_ioas_destroy },
 	[IOMMUFD_OBJ_DEVICE]	  = { .destroy = iommufd_device_destroy },
 	[IOMMUFD_OBJ_HWPT_PAGING] = { .destroy = iommufd_hwpt_paging_destroy },
+	[IOMMUFD_OBJ_ACCESS]	  = { .destroy = iommufd_access_object_destroy },
 #ifdef CONFIG_IOMMUFD_TEST
 	[IOMMUFD_OBJ_SELFTEST]	  = { .destroy = iommufd_mock_stdev_destroy },
 #endif
