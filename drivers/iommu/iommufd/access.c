@@ -418,3 +418,23 @@ int iommufd_access_rw(struct iommufd_access *access, unsigned long iova,
 	return rc;
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_access_rw, IOMMUFD);
+
+#ifdef CONFIG_IOMMUFD_TEST
+/* The IOAS that it is attached to now, with a user reference, or -ENOENT */
+struct iommufd_ioas *iommufd_access_get_ioas(struct iommufd_access *access)
+{
+	struct iommufd_ioas *ioas = ERR_PTR(-ENOENT);
+
+	down_read(&access->rwsem);
+	if (access->place &&
+	    iommufd_object_tryget(access->ictx, &access->place->ioas->obj))
+		ioas = access->place->ioas;
+	up_read(&access->rwsem);
+	return ioas;
+}
+
+struct iommufd_ctx *iommufd_access_to_ictx(struct iommufd_access *access)
+{
+	return access->ictx;
+}
+#endif

@@ -201,7 +201,10 @@ int iommufd_ioas_map_ioctl(struct iommufd_ucmd *ucmd)
 
 	if (cmd->__reserved)
 		return -EOPNOTSUPP;
-	rc = map_check(cmd->flags, cmd->iova, cmd->length);
+	rc = iommufd_test_syz_iova(ucmd->ictx, cmd->ioas_id, &cmd->flags,
+				   &cmd->iova);
+	if (!rc)
+		rc = map_check(cmd->flags, cmd->iova, cmd->length);
 	if (rc)
 		return rc;
 	if (check_add_overflow(cmd->user_va, cmd->length - 1, &last))
@@ -237,7 +240,10 @@ int iommufd_ioas_copy_ioctl(struct iommufd_ucmd *ucmd)
 	u64 last;
 	int rc;
 
-	rc = map_check(cmd->flags, cmd->dst_iova, cmd->length);
+	rc = iommufd_test_syz_iova(ucmd->ictx, cmd->src_ioas_id, &cmd->flags,
+				   &cmd->src_iova);
+	if (!rc)
+		rc = map_check(cmd->flags, cmd->dst_iova, cmd->length);
 	if (rc)
 		return rc;
 	if (check_add_overflow(cmd->src_iova, cmd->length - 1, &last))

@@ -92,12 +92,13 @@ enum {
  * @mock_domain_replace: on a stdev: move it to pt_id, which becomes the HWPT's
  * @check_map: on an HWPT: does each IOVA translate to what is at uptr?
  * @check_refs: has each page at uptr been pinned refs times?
- * @create_access: not implemented
- * @destroy_access_pages: not implemented
- * @access_pages: not implemented
- * @access_rw: not implemented
+ * @create_access: on an IOAS: an in-kernel user of it, as a file
+ * @destroy_access_pages: on an access's file: unpin
+ * @access_pages: on an access's file: pin, and see if it is what is at uptr,
+ *	unless that is NULL
+ * @access_rw: on an access's file: copy from or to uptr
  * @memory_limit: not implemented
- * @access_replace_ioas: not implemented
+ * @access_replace_ioas: on an access's file: move it to another IOAS
  * @dirty: not implemented
  * @check_iotlb: not implemented
  * @trigger_iopf: not implemented

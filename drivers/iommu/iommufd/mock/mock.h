@@ -48,4 +48,18 @@ struct iommu_domain *
 mock_domain_alloc_paging_flags(struct device *dev, u32 flags,
 			       const struct iommu_user_data *user_data);
 
+struct iommu_test_cmd;
+struct iommufd_ucmd;
+
+/* The page that is at a user's address now, with a reference */
+struct page *mock_page_at(unsigned long va);
+
+int mock_create_access(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_access_replace_ioas(struct iommufd_ucmd *ucmd,
+			     struct iommu_test_cmd *cmd);
+int mock_access_pages(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_destroy_access_pages(struct iommufd_ucmd *ucmd,
+			      struct iommu_test_cmd *cmd);
+int mock_access_rw(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
+
 #endif /* __IOMMUFD_MOCK_H */

@@ -151,8 +151,7 @@ static int mock_domain_replace(struct iommufd_ucmd *ucmd,
 	return rc;
 }
 
-/* The page that is at a user's address now, with a reference */
-static struct page *page_at(unsigned long va)
+struct page *mock_page_at(unsigned long va)
 {
 	struct page *page;
 	int rc;
@@ -176,7 +175,7 @@ static int check_map_range(struct iommu_domain *domain, unsigned long iova,
 		return -EINVAL;
 
 	for (; length; iova += step, va += step, length -= step) {
-		struct page *page = page_at(va);
+		struct page *page = mock_page_at(va);
 		phys_addr_t phys;
 
 		if (IS_ERR(page))
@@ -231,7 +230,7 @@ static int check_refs(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd)
 		return -EINVAL;
 
 	for (; length && !rc; va += PAGE_SIZE, length -= PAGE_SIZE) {
-		struct page *page = page_at(va);
+		struct page *page = mock_page_at(va);
 
 		if (IS_ERR(page))
 			return PTR_ERR(page);
@@ -263,6 +262,16 @@ int iommufd_test_ioctl(struct iommufd_ucmd *ucmd)
 		return check_map(ucmd, cmd);
 	case IOMMU_TEST_OP_MD_CHECK_REFS:
 		return check_refs(ucmd, cmd);
+	case IOMMU_TEST_OP_CREATE_ACCESS:
+		return mock_create_access(ucmd, cmd);
+	case IOMMU_TEST_OP_ACCESS_REPLACE_IOAS:
+		return mock_access_replace_ioas(ucmd, cmd);
+	case IOMMU_TEST_OP_ACCESS_PAGES:
+		return mock_access_pages(ucmd, cmd);
+	case IOMMU_TEST_OP_DESTROY_ACCESS_PAGES:
+		return mock_destroy_access_pages(ucmd, cmd);
+	case IOMMU_TEST_OP_ACCESS_RW:
+		return mock_access_rw(ucmd, cmd);
 	default:
 		return -EOPNOTSUPP;
 	}
