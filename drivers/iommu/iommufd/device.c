@@ -299,6 +299,10 @@ static int idev_fit_hwpt(struct iommufd_device *idev,
 {
 	if (idev->enforce_cache_coherency && !hwpt->enforce_cache_coherency)
 		return -EINVAL;
+	/* Its writes would be missing in the record */
+	if (hwpt->map_hwpt.domain->dirty_ops &&
+	    !device_iommu_capable(idev->dev, IOMMU_CAP_DIRTY_TRACKING))
+		return -EINVAL;
 	return 0;
 }
 
@@ -700,6 +704,8 @@ static u64 device_capabilities(struct device *dev)
 {
 	u64 capabilities = 0;
 
+	if (device_iommu_capable(dev, IOMMU_CAP_DIRTY_TRACKING))
+		capabilities |= IOMMU_HW_CAP_DIRTY_TRACKING;
 	if (!dev_is_pci(dev) || !pci_ats_supported(to_pci_dev(dev)))
 		capabilities |= IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED;
 	return capabilities;

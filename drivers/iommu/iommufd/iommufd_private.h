@@ -190,6 +190,8 @@ static inline struct iommufd_ioas *iommufd_get_ioas(struct iommufd_ctx *ictx,
  * @automatic: made by an attach to the IOAS; goes with the last detach
  * @enforce_cache_coherency: no DMA through it can bypass the CPU's caches;
  *	constant
+ * @dirty_tracking: what devices write to is recorded; guarded by the rwsem of
+ *	the IOAS's map
  * @msi_groups: how many groups attached to it have a software MSI window;
  *	guarded by the context's doorbell_lock
  * @msi_window: where their IOMMU wants doorbells to be mapped, the same for all
@@ -202,6 +204,7 @@ struct iommufd_hwpt_paging {
 	struct iova_map_hwpt map_hwpt;
 	bool automatic;
 	bool enforce_cache_coherency;
+	bool dirty_tracking;
 	unsigned int msi_groups;
 	unsigned long msi_window;
 };
@@ -216,6 +219,8 @@ void iommufd_hwpt_unlink(struct iommufd_hwpt_paging *hwpt);
 int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd);
 void iommufd_hwpt_paging_destroy(struct iommufd_ctx *ictx,
 				 struct iommufd_object *obj);
+int iommufd_hwpt_set_dirty_tracking_ioctl(struct iommufd_ucmd *ucmd);
+int iommufd_hwpt_get_dirty_bitmap_ioctl(struct iommufd_ucmd *ucmd);
 
 /**
  * struct iommufd_group - the devices that the IOMMU cannot tell apart

@@ -99,7 +99,8 @@ enum {
  * @access_rw: on an access's file: copy from or to uptr
  * @memory_limit: not implemented
  * @access_replace_ioas: on an access's file: move it to another IOAS
- * @dirty: not implemented
+ * @dirty: on an HWPT: a device writes to the page_size bytes of each bit that is
+ *	set in the bitmap at uptr; out_nr_dirty bits were of mapped pages
  * @check_iotlb: not implemented
  * @trigger_iopf: not implemented
  * @check_dev_cache: not implemented

@@ -50,6 +50,11 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	      iommu_hw_info, __reserved),
 	IOCTL(IOMMU_HWPT_ALLOC, iommufd_hwpt_alloc_ioctl,
 	      iommu_hwpt_alloc, __reserved),
+	IOCTL(IOMMU_HWPT_GET_DIRTY_BITMAP, iommufd_hwpt_get_dirty_bitmap_ioctl,
+	      iommu_hwpt_get_dirty_bitmap, data),
+	IOCTL(IOMMU_HWPT_SET_DIRTY_TRACKING,
+	      iommufd_hwpt_set_dirty_tracking_ioctl,
+	      iommu_hwpt_set_dirty_tracking, __reserved),
 	IOCTL(IOMMU_IOAS_ALLOC, iommufd_ioas_alloc_ioctl,
 	      iommu_ioas_alloc, out_ioas_id),
 	IOCTL(IOMMU_IOAS_ALLOW_IOVAS, iommufd_ioas_allow_iovas_ioctl,
@@ -77,6 +82,8 @@ union iommufd_cmd {
 	struct iommu_destroy destroy;
 	struct iommu_hw_info hw_info;
 	struct iommu_hwpt_alloc hwpt_alloc;
+	struct iommu_hwpt_get_dirty_bitmap get_dirty_bitmap;
+	struct iommu_hwpt_set_dirty_tracking set_dirty_tracking;
 	struct iommu_ioas_alloc ioas_alloc;
 	struct iommu_ioas_allow_iovas allow_iovas;
 	struct iommu_ioas_change_process change_process;

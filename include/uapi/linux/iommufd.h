@@ -815,13 +815,15 @@ enum iommufd_hwpt_get_dirty_bitmap_flags {
  * @page_size: Bytes that a bit stands for, a power of 2
  * @data: Pointer to the bitmap, of 64-bit words in the byte order of the CPU.
  *        Bit n, counted from the least significant of the first word, stands
- *        for the
- *        @page_size bytes at @iova + n * @page_size
+ *        for the @page_size bytes at @iova + n * @page_size. Its address can be
+ *        any
  *
  * Bits are set for pages that a device wrote to since they were cleared last.
  * No bit is cleared: start with zeros, or collect several readings in one
  * bitmap. The hardware may record in larger units than @page_size; all bits of
- * such a unit are set then. IOVAs that are not mapped are clean.
+ * such a unit are set then. A unit that is only partly in the range stays dirty,
+ * for the bits of its other part are not told: read in ranges that are aligned
+ * as the areas are. IOVAs that are not mapped are clean.
  *
  * Fails with
  *

@@ -68,6 +68,9 @@ void mock_device_del(struct mock_device *mock)
 
 static bool mock_capable(struct device *dev, enum iommu_cap cap)
 {
+	if (cap == IOMMU_CAP_DIRTY_TRACKING)
+		return !(to_mock_device(dev)->flags &
+			 MOCK_FLAGS_DEVICE_NO_DIRTY);
 	/* There are no interrupts, so they are isolated */
 	return cap == IOMMU_CAP_CACHE_COHERENCY || cap == IOMMU_CAP_INTR_REMAP;
 }

@@ -43,9 +43,9 @@ static bool entry_begins_at(const void *entry, unsigned long iova)
 	return IS_ALIGNED(iova, BIT(shift));
 }
 
-static struct mock_domain *to_mock_domain(struct iommu_domain *domain)
+size_t mock_entry_pgsize(const void *entry)
 {
-	return container_of(domain, struct mock_domain, domain);
+	return BIT(xa_to_value(entry) & ENTRY_SHIFT_MASK);
 }
 
 /* A group is one device, and a device has no state to set */
@@ -118,6 +118,7 @@ static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 
 		/* An unmap cannot fail for want of a tree node */
 		mas_store_gfp(&mas, NULL, GFP_KERNEL | __GFP_NOFAIL);
+		mock_dirty_forget(mock, iova, iova + length - 1);
 	}
 	mutex_unlock(&mock->lock);
 	return length;
@@ -144,6 +145,7 @@ static void mock_domain_free(struct iommu_domain *domain)
 	WARN_ON(!mtree_empty(&mock->pages));
 	mutex_lock(&mock->lock);
 	__mt_destroy(&mock->pages);
+	WARN_ON(!xa_empty(&mock->dirty));
 	mutex_unlock(&mock->lock);
 	mutex_destroy(&mock->lock);
 	kfree(mock);
@@ -196,7 +198,11 @@ mock_domain_alloc_paging_flags(struct device *dev, u32 flags,
 	int rc;
 
 	/* What is made from a parent, and PASIDs, ask nothing of its table */
-	if (flags & ~(IOMMU_HWPT_ALLOC_NEST_PARENT | IOMMU_HWPT_ALLOC_PASID))
+	if (flags & ~(IOMMU_HWPT_ALLOC_NEST_PARENT | IOMMU_HWPT_ALLOC_PASID |
+		      IOMMU_HWPT_ALLOC_DIRTY_TRACKING))
+		return ERR_PTR(-EOPNOTSUPP);
+	if (flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING &&
+	    to_mock_device(dev)->flags & MOCK_FLAGS_DEVICE_NO_DIRTY)
 		return ERR_PTR(-EOPNOTSUPP);
 	if (user_data) {
 		rc = read_user_data(user_data, &data);
@@ -213,6 +219,10 @@ mock_domain_alloc_paging_flags(struct device *dev, u32 flags,
 		return ERR_PTR(rc);
 	}
 	mock->domain.ops = &mock_paging_ops;
+	if (flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
+		mock->domain.dirty_ops = &mock_dirty_ops;
+	mock->dirty_by_entry = data.pagetable_type == MOCK_IOMMUPT_HUGE;
+	xa_init(&mock->dirty);
 	mutex_init(&mock->lock);
 	mt_init_flags(&mock->pages, MT_FLAGS_LOCK_EXTERN);
 	mt_set_external_lock(&mock->pages, &mock->lock);

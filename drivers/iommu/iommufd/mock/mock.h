@@ -9,6 +9,10 @@
 #include <linux/iommu.h>
 #include <linux/maple_tree.h>
 #include <linux/mutex.h>
+#include <linux/xarray.h>
+
+struct iommu_test_cmd;
+struct iommufd_ucmd;
 
 /**
  * struct mock_device - a device behind the mock IOMMU
@@ -33,16 +37,28 @@ static inline struct mock_device *to_mock_device(struct device *dev)
 /**
  * struct mock_domain - a page table of the mock IOMMU
  * @domain: what the core sees
- * @lock: guards @pages
+ * @lock: guards what is below
  * @pages: for each range of IOVAs mapped at once, where it goes and by pages of
  *	which size; see domain.c
+ * @dirty: which pages are dirty; see dirty.c
+ * @dirty_tracking: they are recorded
+ * @dirty_by_entry: as large as they are mapped; else as small as they can be
  */
 struct mock_domain {
 	struct iommu_domain domain;
-	struct mutex lock; /* guards pages */
+	struct mutex lock; /* guards pages and dirty */
 	struct maple_tree pages;
+	struct xarray dirty;
+	bool dirty_tracking;
+	bool dirty_by_entry;
 };
 
+static inline struct mock_domain *to_mock_domain(struct iommu_domain *domain)
+{
+	return container_of(domain, struct mock_domain, domain);
+}
+
+size_t mock_entry_pgsize(const void *entry);
 struct iommu_domain *mock_domain_alloc(unsigned int type);
 struct iommu_domain *
 mock_domain_alloc_paging_flags(struct device *dev, u32 flags,
@@ -61,5 +77,10 @@ int mock_access_pages(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_destroy_access_pages(struct iommufd_ucmd *ucmd,
 			      struct iommu_test_cmd *cmd);
 int mock_access_rw(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
+/* dirty.c */
+extern const struct iommu_dirty_ops mock_dirty_ops;
+void mock_dirty_forget(struct mock_domain *mock, unsigned long iova,
+		       unsigned long last);
+int iommufd_mock_dirty(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
 
 #endif /* __IOMMUFD_MOCK_H */

@@ -272,6 +272,8 @@ int iommufd_test_ioctl(struct iommufd_ucmd *ucmd)
 		return mock_destroy_access_pages(ucmd, cmd);
 	case IOMMU_TEST_OP_ACCESS_RW:
 		return mock_access_rw(ucmd, cmd);
+	case IOMMU_TEST_OP_DIRTY:
+		return iommufd_mock_dirty(ucmd, cmd);
 	default:
 		return -EOPNOTSUPP;
 	}
