@@ -68,7 +68,6 @@ static int read_areas(struct iommufd_hwpt_paging *hwpt, unsigned long start,
 		      unsigned long last, unsigned long flags,
 		      struct iova_bitmap *bitmap)
 {
-	MA_STATE(mas, &hwpt->ioas->map.areas, start, start);
 	struct iommu_domain *domain = hwpt->map_hwpt.domain;
 	struct iommu_iotlb_gather gather;
 	struct iommu_dirty_bitmap dirty;
@@ -80,10 +79,10 @@ static int read_areas(struct iommufd_hwpt_paging *hwpt, unsigned long start,
 	iommu_iotlb_gather_init(&gather);
 	iommu_dirty_bitmap_init(&dirty, bitmap,
 				flags & IOMMU_DIRTY_NO_CLEAR ? NULL : &gather);
-	mas_for_each(&mas, area, last) {
+	iova_map_for_each_area(&hwpt->ioas->map, area, start, last) {
 		rc = read_area(domain, max(start, area->iova),
 			       min(last, area->last), flags, &dirty);
-		if (rc || area->last >= last)
+		if (rc)
 			break;
 		cond_resched();
 	}
