@@ -201,10 +201,9 @@ int iommufd_ioas_map_ioctl(struct iommufd_ucmd *ucmd)
 
 	if (cmd->__reserved)
 		return -EOPNOTSUPP;
-	rc = iommufd_test_syz_iova(ucmd->ictx, cmd->ioas_id, &cmd->flags,
-				   &cmd->iova);
-	if (!rc)
-		rc = map_check(cmd->flags, cmd->iova, cmd->length);
+	iommufd_test_syz_iova(ucmd->ictx, cmd->ioas_id, &cmd->flags,
+			      &cmd->iova);
+	rc = map_check(cmd->flags, cmd->iova, cmd->length);
 	if (rc)
 		return rc;
 	if (check_add_overflow(cmd->user_va, cmd->length - 1, &last))
@@ -240,10 +239,7 @@ int iommufd_ioas_copy_ioctl(struct iommufd_ucmd *ucmd)
 	u64 last;
 	int rc;
 
-	rc = iommufd_test_syz_iova(ucmd->ictx, cmd->src_ioas_id, &cmd->flags,
-				   &cmd->src_iova);
-	if (!rc)
-		rc = map_check(cmd->flags, cmd->dst_iova, cmd->length);
+	rc = map_check(cmd->flags, cmd->dst_iova, cmd->length);
 	if (rc)
 		return rc;
 	if (check_add_overflow(cmd->src_iova, cmd->length - 1, &last))

@@ -303,18 +303,17 @@ struct iommufd_access;
 
 struct iommufd_ioas *iommufd_access_get_ioas(struct iommufd_access *access);
 struct iommufd_ctx *iommufd_access_to_ictx(struct iommufd_access *access);
-int iommufd_test_syz_iova(struct iommufd_ctx *ictx, u32 ioas_id, u32 *flags,
-			  u64 *iova);
+void iommufd_test_syz_iova(struct iommufd_ctx *ictx, u32 ioas_id, u32 *flags,
+			   u64 *iova);
 int iommufd_mock_init(void);
 void iommufd_mock_exit(void);
 int iommufd_test_ioctl(struct iommufd_ucmd *ucmd);
 void iommufd_mock_stdev_destroy(struct iommufd_ctx *ictx,
 				struct iommufd_object *obj);
 #else
-static inline int iommufd_test_syz_iova(struct iommufd_ctx *ictx, u32 ioas_id,
-					u32 *flags, u64 *iova)
+static inline void iommufd_test_syz_iova(struct iommufd_ctx *ictx, u32 ioas_id,
+					 u32 *flags, u64 *iova)
 {
-	return 0;
 }
 
 static inline int iommufd_mock_init(void)
