@@ -4,16 +4,16 @@
 MACHINE := tools/testing/machine
 
 # The scripts read these from the environment; no make below reads them as its own.
-export ARCH KIND TESTS CMD BASE QEMU TIMEOUT CMDLINE V NAME SUBJECT DROP JOBS
-export MAINLINE MAINLINE_CFLAGS
+export ARCH KIND TESTS CMD BASE QEMU TIMEOUT CMDLINE V NAME SUBJECT DROP JOBS \
+	MOCK DEVICE SIZE PROFILE MAINLINE MAINLINE_CFLAGS
 unexport MAKEFLAGS
 
-.PHONY: help deps undeps tree patch kernel run shell test check docs series clean
+.PHONY: help deps undeps tree patch kernel run shell test bench check docs series clean
 
 help:
 	@cat $(MACHINE)/help.txt
 
-deps tree kernel run shell test:
+deps tree kernel run shell test bench:
 	@command -v python3 >/dev/null || $(MACHINE)/deps.sh
 	@$(MACHINE)/steps.py $@
 

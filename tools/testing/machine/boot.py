@@ -18,7 +18,7 @@ import judge
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 BUILD = os.path.join(os.path.realpath(os.path.join(HERE, "../../..")), "build")
-MEMORY = {"perf": "2G", "test": "2G", "kasan": "3G"}
+MEMORY = {"perf": "2G", "mock": "2G", "test": "2G", "kasan": "3G"}
 
 # edu copies memory to and from itself by DMA. Its stock mask of 28 bits would
 # cut IOVAs short.
@@ -63,6 +63,16 @@ MACHINES = {
 PORTS = ("out", "log", "result")
 # A guest comes up in 5 to 30 seconds, more when the host is busy.
 UP_SECONDS = 150
+
+
+class Setting:
+    """What can be different from run to run: the CPUs, the memory, more words for
+    QEMU and the kernel, and files to lay over the guest's root."""
+
+    def __init__(self, cpu=None, memory=None, words=(), cmdline="", files=()):
+        self.cpu = cpu or ["-accel", "tcg,thread=multi", "-smp", "2"]
+        self.memory, self.words, self.cmdline = memory, list(words), cmdline
+        self.files = list(files)
 
 
 class Outcome:
@@ -128,19 +138,20 @@ def built(arch, kind):
         return out, os.path.join(out, file.read().strip())
 
 
-def qemu_argv(arch, kind, initrd):
+def qemu_argv(arch, kind, initrd, setting=Setting()):
     """QEMU's command line, but for the console and the ports."""
     machine = MACHINES[arch]
     _, image = built(arch, kind)
     qemu = subprocess.run([os.path.join(HERE, "qemu-bin.sh"), arch], check=True,
                           stdout=subprocess.PIPE, text=True).stdout.strip()
     cmdline = "console=%s panic=-1%s" % (machine["console"], machine["cmdline"])
-    if kind != "perf":
-        # End a hang at once, with the report; perf has no detector.
+    cmdline += setting.cmdline
+    if kind in ("test", "kasan"):
+        # End a hang at once, with the report; the others have no detector.
         cmdline += " sysctl.kernel.hung_task_panic=1"
-    argv = [qemu, "-accel", "tcg,thread=multi", *machine["args"], "-smp", "2",
-            "-m", MEMORY[kind], "-nodefaults", "-no-user-config", "-display", "none",
-            "-no-reboot", "-kernel", image, "-initrd", initrd, "-append",
+    argv = [qemu, *machine["args"], *setting.cpu, *setting.words,
+            "-m", setting.memory or MEMORY[kind], "-nodefaults", "-no-user-config",
+            "-display", "none", "-no-reboot", "-kernel", image, "-initrd", initrd, "-append",
             (cmdline + " " + os.environ.get("CMDLINE", "")).strip()]
     for device in DEVICES:
         argv += ["-device", device]
@@ -150,7 +161,7 @@ def qemu_argv(arch, kind, initrd):
 class Run:
     """One boot with a command, from start to outcome."""
 
-    def __init__(self, arch, kind, command, logs, on_output):
+    def __init__(self, arch, kind, command, logs, on_output, setting=Setting()):
         self.logs, self.on_output = logs, on_output
         self.received = {port: b"" for port in PORTS}
         self.selector = selectors.DefaultSelector()
@@ -162,7 +173,10 @@ class Run:
             with open(os.path.join(out, "initramfs"), "rb") as base:
                 file.write(base.read())
             file.write(newc_file("command", command.encode()))
-        self.argv = qemu_argv(arch, kind, self.initrd)
+            for path in setting.files:
+                with open(path, "rb") as more:
+                    file.write(newc_file(os.path.basename(path), more.read()))
+        self.argv = qemu_argv(arch, kind, self.initrd, setting)
         self.argv += ["-serial", "file:" + self.console]
 
     def _ports(self):
@@ -267,19 +281,19 @@ def show_output(data):
     sys.stdout.buffer.flush()
 
 
-def run(arch, kind, command, seconds, name="run", on_output=show_output):
+def run(arch, kind, command, seconds, name="run", on_output=show_output, setting=Setting()):
     """Boot and run a shell command; returns the Outcome and the logs' place."""
     logs = os.path.join(BUILD, "log", "%s-%s-%s" % (arch, kind, name))
     os.makedirs(os.path.dirname(logs), exist_ok=True)
     with open(logs + ".lock", "w", encoding="utf-8") as lock:
         # A second run would write to the same files: it waits.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return run_twice(arch, kind, command, seconds, logs, on_output), logs
+        return run_twice(arch, kind, command, seconds, logs, on_output, setting), logs
 
 
-def run_twice(arch, kind, command, seconds, logs, on_output):
+def run_twice(arch, kind, command, seconds, logs, on_output, setting=Setting()):
     """Boot and run a command, and once more where the boot itself hung."""
-    outcome = Run(arch, kind, command, logs, on_output).execute(seconds)
+    outcome = Run(arch, kind, command, logs, on_output, setting).execute(seconds)
     if outcome.lost_at_boot():
         # About one emulated boot in a hundred loses an interrupt between its
         # CPUs and hangs before it gets to the command.
@@ -287,7 +301,7 @@ def run_twice(arch, kind, command, seconds, logs, on_output):
         os.replace(os.path.join(logs, "console.log"), kept)
         print("machine: the guest hung at boot, see %s; booting once more"
               % os.path.relpath(kept), flush=True)
-        outcome = Run(arch, kind, command, logs, on_output).execute(seconds)
+        outcome = Run(arch, kind, command, logs, on_output, setting).execute(seconds)
     return outcome
 
 

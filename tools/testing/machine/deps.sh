@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # Install what Debian has and this machine lacks; silent and free when all is there.
-# Usage: deps.sh [GROUP...]    groups: machine (the default), check, docs
+# Usage: deps.sh [GROUP...]    groups: machine (the default), check, docs, bench
 #        deps.sh --remove      takes the apt list file and the downloads away again
 set -eu
 
@@ -15,6 +15,7 @@ machine="build-essential flex bison bc cpio perl python3 quilt rsync xz-utils gz
 	libelf-dev libssl-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
 check="git sparse coccinelle"
 docs="python3-sphinx"
+bench="gnuplot-nox"
 
 say() {
 	echo "deps: $*"
@@ -163,6 +164,7 @@ for group in "${@:-machine}"; do
 	machine) group_machine ;;
 	check) install_packages $check ;;
 	docs) install_packages $docs ;;
+	bench) install_packages $bench ;;
 	*) say "unknown group $group" >&2; exit 2 ;;
 	esac
 done

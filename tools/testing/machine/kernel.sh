@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # Build the kernel and the user headers of build/tree; a moment if nothing changed.
-# Usage: kernel.sh x86|arm64 perf|test|kasan    into build/ARCH-KIND
+# Usage: kernel.sh x86|arm64 perf|mock|test|kasan    into build/ARCH-KIND
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,7 +12,9 @@ out=$top/build/$arch-$kind
 . "$here/arch.sh"
 
 fragments=
-for name in common "$arch" iommufd "$kind"; do
+kinds=$kind
+[ "$kind" != mock ] || kinds="perf mock"
+for name in common "$arch" iommufd $kinds; do
 	fragments="$fragments $here/config/$name.config"
 done
 [ -f "$here/config/$kind.config" ] || { echo "unknown KIND=$kind" >&2; exit 2; }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """Do the steps that lead to a goal, showing which one runs, for how long, and its log.
-Usage: steps.py GOAL [ARGUMENT...]    goals: deps, tree, kernel, run, shell, test
-Takes ARCH, KIND, TESTS, CMD, V from the environment; see 'make help'."""
+Usage: steps.py GOAL [ARGUMENT...]    goals: deps, tree, kernel, run, shell, test, bench
+Takes ARCH, KIND, TESTS, CMD, DEVICE, MOCK, V from the environment; see 'make help'."""
 import ctypes
 import fcntl
 import os
@@ -47,8 +47,10 @@ def plan(goal):
     """The steps of a goal."""
     arch, tests = os.environ.get("ARCH"), os.environ.get("TESTS", "").split()
     kind = os.environ.get("KIND") or ("test" if goal == "test" else "perf")
+    if goal == "bench" and "mock" in (os.environ.get("DEVICE"), os.environ.get("MOCK") and "mock"):
+        kind = "mock"
     arches = arch.split(",") if arch else ["x86", "arm64"] if goal == "test" else ["x86"]
-    groups = ["machine", "check"] if goal == "deps" else ["machine"]
+    groups = {"deps": ["machine", "check"], "bench": ["machine", "bench"]}.get(goal, ["machine"])
     steps = [Step("deps", "deps.sh", *groups)]
     if goal == "deps":
         return steps
@@ -65,6 +67,10 @@ def plan(goal):
     elif goal == "test":
         steps.append(Step("test " + " ".join(arches), "test.py", ",".join(arches), kind,
                           *tests, live=True))
+    elif goal == "bench":
+        steps.append(Step("bench programs %s %s" % (arches[0], kind), "bench.sh", arches[0], kind,
+                          builds="%s-%s" % (arches[0], kind)))
+        steps.append(Step("bench " + arches[0], "bench.py", arches[0], kind, live=True))
     elif goal != "kernel":
         raise SystemExit("steps: unknown goal %s" % goal)
     return steps
