@@ -57,7 +57,6 @@ uint64_t clock_instructions(uint64_t ticks);
 void clock_begin(void);
 uint64_t clock_end(void);
 void figure_add(struct figure *figure, uint64_t instructions);
-bool figure_repeats(const struct figure *figure, unsigned int times);
 void figure_tell(const struct figure *figure, const char *who, const char *what,
 		 const char *kind, uint64_t units);
 
@@ -70,11 +69,12 @@ void figure_tell(const struct figure *figure, const char *who, const char *what,
 
 /* Large things are repeated so often at most, small ones until they settle. */
 #define LARGE_TRIES	4
+#define LARGE_SEEN	2
 #define SMALL_TRIES	200
 #define SMALL_SEEN	8
 
-#define settled_large(f)	((f)->tries >= LARGE_TRIES || figure_repeats(f, 2))
-#define settled_small(f)	((f)->tries >= SMALL_TRIES || figure_repeats(f, SMALL_SEEN))
+bool settled_large(const struct figure *figure);
+bool settled_small(const struct figure *figure);
 
 /* ---- memory.c ---- */
 

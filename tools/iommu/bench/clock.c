@@ -4,6 +4,7 @@
  * the counter's rate against another clock and rounds it.
  */
 #include "bench.h"
+#include "mark.h"
 
 #if defined(__x86_64__)
 
@@ -22,7 +23,7 @@ static uint64_t ticks_per_second(void)
 }
 
 /* An instruction that does nothing and that the profiler knows. */
-#define mark(magic)	asm volatile("nopl " #magic "(%%rax)" ::: "memory")
+#define mark(magic)	({ asm volatile("nopl %c0(%%rax)" :: "i" (magic) : "memory"); })
 
 /* Two instructions a round. */
 static void spin(uint64_t rounds)
@@ -48,7 +49,7 @@ static uint64_t ticks_per_second(void)
 	return rate;
 }
 
-#define mark(magic)	asm volatile("movz xzr, #" #magic ::: "memory")
+#define mark(magic)	({ asm volatile("movz xzr, #%c0" :: "i" (magic) : "memory"); })
 
 static void spin(uint64_t rounds)
 {
@@ -64,7 +65,7 @@ static unsigned int marks;
 
 uint64_t clock_instructions(uint64_t count)
 {
-	return (unsigned __int128)count * 1000000000 / ticks_per_second();
+	return (__uint128_t)count * 1000000000 / ticks_per_second();
 }
 
 /* Is an instruction a nanosecond? Interrupts come in between, so in thousands. */
@@ -84,7 +85,7 @@ void clock_check(void)
 void clock_begin(void)
 {
 	marks++;
-	mark(0x5e10);
+	mark(MARK_BEGIN);
 	started = ticks();
 }
 
@@ -92,7 +93,7 @@ uint64_t clock_end(void)
 {
 	uint64_t took = ticks() - started;
 
-	mark(0x5e11);
+	mark(MARK_END);
 	return clock_instructions(took);
 }
 
@@ -108,9 +109,14 @@ void figure_add(struct figure *figure, uint64_t instructions)
 		figure->seen++;
 }
 
-bool figure_repeats(const struct figure *figure, unsigned int times)
+bool settled_large(const struct figure *figure)
 {
-	return figure->seen >= times;
+	return figure->seen >= LARGE_SEEN || figure->tries >= LARGE_TRIES;
+}
+
+bool settled_small(const struct figure *figure)
+{
+	return figure->seen >= SMALL_SEEN || figure->tries >= SMALL_TRIES;
 }
 
 /* For bench.py: who, what, kind; instructions, by so many units; how sure. */

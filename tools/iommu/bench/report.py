@@ -73,6 +73,19 @@ def read_goals(lines):
     return rows
 
 
+def for_machine(rows, name):
+    """The rows as they hold elsewhere than on x86 with VT-d, where peers' figures and
+    goals in numbers come from: goals that follow what was measured stay."""
+    if name == "x86":
+        return rows
+    kept = []
+    for row in rows:
+        terms = [term for term in row.goal.split(", ") if re.search("[a-z]", term)]
+        kept.append(row._replace(peer=None, peer_of="-", iommufd72=None,
+                                 goal=", ".join(terms) or "-"))
+    return kept
+
+
 def floor_of(row, results):
     """The sum of the steps that are a row's floor; None if not all were measured."""
     if row.floor == "-":
@@ -97,9 +110,9 @@ def ours_of(row, results):
 
 
 def goal_of(row, results):
-    """The least of a goal's terms; None if one of them was not measured."""
+    """The least of a goal's terms, of those whose figures there are; None if there is none."""
     terms = []
-    for term in row.goal.split(", "):
+    for term in row.goal.split(", ") if row.goal != "-" else []:
         product = 1.0
         for factor in term.split("*"):
             if re.fullmatch(r"[\d.]+", factor):

@@ -12,6 +12,8 @@ import boot
 TOP = os.path.dirname(boot.BUILD)
 SOURCE = os.path.join(TOP, "tools/iommu/bench")
 sys.path.insert(0, SOURCE)
+import hot  # noqa: E402  pylint: disable=wrong-import-position
+import plot  # noqa: E402  pylint: disable=wrong-import-position
 import report  # noqa: E402  pylint: disable=wrong-import-position
 
 # The clock counts instructions: one is a nanosecond. Nothing else may count.
@@ -25,26 +27,38 @@ CPU = {
 }
 
 
-def setting(arch, kind, size):
+def setting(arch, kind, size, profiled):
     """The machine to measure in."""
     bench = os.path.join(boot.BUILD, "%s-%s" % (arch, kind), "bench")
     files = ["iommu-bench", "module/iommufd-bench.ko"]
+    words = COUNTING
+    if profiled:
+        words = words + ["-plugin", "%s,out=%s" % (os.path.join(bench, "profile.so"), profiled)]
     return boot.Setting(cpu=["-accel", "tcg,thread=single", "-cpu", CPU[arch]],
-                        words=COUNTING, memory="%dM" % (size * 2 + 1024),
+                        words=words, memory="%dM" % (size * 2 + 1024),
                         cmdline=" nokaslr norandmaps",
                         files=[os.path.join(bench, name) for name in files])
+
+
+def command(kind, size):
+    """What the guest is to do; it also says where the module's functions are."""
+    return "echo 0 >/proc/sys/vm/nr_hugepages; insmod /iommufd-bench.ko || exit; " \
+           "sed -n 's/^\\(.*\\)\\t\\[iommufd_bench\\]/symbol\\t\\1/p' /proc/kallsyms; " \
+           "/iommu-bench %s -s %d" % ("-m" if kind == "mock" else "", size)
 
 
 def main():
     """Entry."""
     arch, kind = sys.argv[1:]
+    name = arch if kind == "perf" else "%s-%s" % (arch, kind)
     size = int(os.environ.get("SIZE") or 1024)
-    command = "echo 0 >/proc/sys/vm/nr_hugepages; insmod /iommufd-bench.ko && " \
-              "/iommu-bench %s -s %d" % ("-m" if kind == "mock" else "", size)
+    directory = os.path.join(boot.BUILD, "bench")
+    os.makedirs(directory, exist_ok=True)
+    profiled = os.environ.get("PROFILE") and os.path.join(directory, name + ".profile")
     seconds = int(os.environ.get("TIMEOUT") or 1800)
     on_output = boot.show_output if os.environ.get("V") == "1" else lambda data: None
-    outcome, logs = boot.run(arch, kind, command, seconds, "bench", on_output,
-                             setting(arch, kind, size))
+    outcome, logs = boot.run(arch, kind, command(kind, size), seconds, "bench", on_output,
+                             setting(arch, kind, size, profiled))
     outcome.show(logs)
     output = os.path.join(logs, "output.log")
     rows, results = report.load(output)
@@ -52,7 +66,18 @@ def main():
         print("\n".join(boot.read_lines(output)[-20:]))
         print("bench: the run is not complete, see " + os.path.relpath(logs))
         return 1
-    print(report.text(rows, results))
+    rows = report.for_machine(rows, name)
+    tables = report.text(rows, results)
+    print(tables)
+    with open(os.path.join(directory, name + ".txt"), "w", encoding="utf-8") as file:
+        file.write(tables + "\n")
+    functions = []
+    if profiled:
+        system_map = os.path.join(boot.BUILD, "%s-%s" % (arch, kind), "System.map")
+        functions = hot.load(output, profiled, system_map, "ours")
+        print("\n" + "\n".join(functions))
+    page = plot.make(rows, results, directory, name, functions)
+    print("\npictures and tables: " + os.path.relpath(page))
     return 0
 
 

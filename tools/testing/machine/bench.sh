@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Build the benchmark of tools/iommu/bench: the guest's program and module.
+# Build the benchmark of tools/iommu/bench: the guest's program and module, QEMU's plugin.
 # Usage: bench.sh x86|arm64 KIND    into build/ARCH-KIND/bench, after kernel.sh
 set -eu
 
@@ -13,7 +13,14 @@ bench=$out/bench
 . "$here/arch.sh"
 
 mkdir -p "$bench/module"
-$cc -O2 -Wall -Wextra -static -isystem "$out/usr/include" -o "$bench/iommu-bench" "$source"/*.c
+programs=
+for file in clock device floor main memory ours type1; do
+	programs="$programs $source/$file.c"
+done
+# shellcheck disable=SC2086 # one word a file
+$cc -O2 -Wall -Wextra -static -isystem "$out/usr/include" -o "$bench/iommu-bench" $programs
+# This one is loaded by QEMU, on the host.
+gcc -O2 -Wall -Wextra -shared -fPIC -o "$bench/profile.so" "$source/profile.c"
 
 # Kbuild writes beside the sources, so it gets copies of them.
 for file in "$source"/module/*; do

@@ -13,11 +13,14 @@ import time
 import unittest
 from unittest import mock
 
+import bench
 import boot
 import judge
 import ktap
 import steps
 import test
+
+from bench import hot, plot, report  # isort: skip
 
 CLEAN = ["<6>[    1.0] pci 0000:01:00.0: Adding to iommu group 6",
          "<3>[    2.0] DMAR: DRHD: handling fault status reg 3",
@@ -230,6 +233,121 @@ class Steps(unittest.TestCase):
             for _ in range(50):
                 os.kill(grandchild, 0)
                 time.sleep(0.1)
+
+
+# What iommu-bench prints: four pages at 150 + 450 of floor and 560 of ours.
+MEASURED = ["memory\tscattered\t16384\t4",
+            "figure\tstep\tpin.scattered\t600\t4\t2\t4\t1",
+            "figure\tstep\tmap.scattered\t1800\t4\t2\t4\t1",
+            "kernel\tmap.scattered\t32\t96",
+            "figure\tours\tmap.scattered\t2240\t4\t3\t4\t7",
+            "figure\tours\tmap.small\t3000\t1\t8\t9\t8",
+            "figure\tours\tmap.many\t3091\t1\t8\t9\t9", "end"]
+
+
+class Bench(unittest.TestCase):
+    """The benchmark's report, without a machine."""
+
+    def setUp(self):
+        self.results = report.parse(["some other line"] + MEASURED)
+        with open(report.GOALS, encoding="utf-8") as file:
+            self.rows = {row.what: row for row in report.read_goals(file)}
+
+    def test_complete(self):
+        """Output that ends early is known to be so."""
+        self.assertTrue(self.results.complete)
+        self.assertFalse(report.parse(MEASURED[:-1]).complete)
+
+    def test_costs(self):
+        """Costs are per unit; what was not measured has none."""
+        self.assertEqual(self.results.cost("ours", "map.scattered"), 560)
+        self.assertIsNone(self.results.cost("type1", "map.scattered"))
+
+    def test_floor(self):
+        """The floor is the sum of its steps, and none if one is missing."""
+        self.assertEqual(report.floor_of(self.rows["map.scattered"], self.results), 600)
+        self.assertIsNone(report.floor_of(self.rows["unmap.scattered"], self.results))
+        self.assertIsNone(report.floor_of(self.rows["alloc.ioas"], self.results))
+
+    def test_goal(self):
+        """The least of the terms holds; a term may be another row's figure."""
+        self.assertEqual(report.goal_of(self.rows["map.scattered"], self.results), 600)
+        self.assertAlmostEqual(report.goal_of(self.rows["map.many"], self.results), 3090)
+        self.assertEqual(report.goal_of(self.rows["alloc.ioas"], self.results), 2000)
+
+    def test_verdicts(self):
+        """Met, not met by one instruction, and not known."""
+        said = [report.verdict(self.rows[what], self.results)
+                for what in ("map.scattered", "map.many", "alloc.ioas")]
+        self.assertEqual(said, ["met", "not met", "-"])
+
+    def test_kernel_memory(self):
+        """Bytes per GiB, page tables apart: 16 KiB mapped took 32 and 64 bytes."""
+        self.assertEqual(self.results.kernel_bytes("map.scattered"), 32 * 65536)
+        self.assertEqual(self.results.kernel_bytes("map.scattered", tables=True), 64 * 65536)
+        self.assertIsNone(self.results.kernel_bytes("map.thp"))
+
+    def test_goals_file(self):
+        """Each row of the data file can be understood, and none is there twice."""
+        with open(report.GOALS, encoding="utf-8") as file:
+            self.assertEqual(len(list(report.read_goals(file))), len(self.rows))
+        for row in self.rows.values():
+            self.assertIn(row.unit, ("page", "call", "GiB"))
+            for term in row.goal.split(", "):
+                self.assertRegex(term, r"^(\d[\d.]*(\*\d[\d.]*)?|[\d.]+\*(floor|(un)?map\.small))$")
+
+    def test_elsewhere(self):
+        """Goals in numbers and peers are of x86 with VT-d, those that are relative hold."""
+        rows = {row.what: row for row in report.for_machine(self.rows.values(), "arm64")}
+        self.assertEqual(report.goal_of(rows["map.scattered"], self.results), 1.15 * 600)
+        self.assertIsNone(report.goal_of(rows["alloc.ioas"], self.results))
+        self.assertIsNone(rows["map.scattered"].peer)
+        self.assertEqual(report.for_machine([1], "x86"), [1])
+
+    def test_pictures(self):
+        """A bar that no row has is not drawn; a row without a figure keeps its place."""
+        rows = [self.rows["map.scattered"], self.rows["unmap.scattered"]]
+        series = plot.measured(rows, self.results)
+        self.assertEqual([name for name, _, _ in series],
+                         ["floor", "best peer", "iommufd 7.2", "ours", "goal"])
+        lines = plot.figures(["a, b", "c"], series[3:])
+        self.assertEqual(lines[1:3], ['"a\\nb" 560.000 600.000', '"c" NaN 250.000'])
+
+    def test_profile(self):
+        """Blocks go to the function they begin in, those of the program apart."""
+        symbols = hot.Symbols(["ffffffff81000000 T first", "ffffffff81000100 t second",
+                               "ffffffff81000180 D not_code"])
+        lines = ["mark 6", "ffffffff81000000 1000", "mark 7", "ffffffff81000010 5",
+                 "ffffffff81000104 70", "ffffffff81000190 7", "401000 3"]
+        marks = hot.read(lines, {7})
+        self.assertEqual(list(marks), [7])
+        self.assertEqual(hot.by_function(marks[7], symbols),
+                         [(77, "second"), (5, "first"), (3, "(the program)")])
+        shown = hot.text(list(self.rows.values()), self.results, marks, symbols)
+        self.assertRegex(shown[1], r"^second +19\.2 +90\.6 %$")
+
+    def test_page(self):
+        """The page refers to nothing outside itself, and its pictures do not clash."""
+        svg = "<?xml?><svg><g id='a'/><use xlink:href='#a'/></svg>"
+        text = plot.page(list(self.rows.values()), self.results, "<x86>", [svg, svg], ["a < b"])
+        self.assertNotRegex(text, r"<script|<link|<img|src=|href='[^#]")
+        self.assertIn("id='p0-a'", text)
+        self.assertIn("href='#p1-a'", text)
+        self.assertNotIn("<x86>", text)
+        self.assertIn("a &lt; b", text)
+
+    def test_plan(self):
+        """DEVICE=mock and MOCK=1 choose another kernel; neither does by default."""
+        for given, kind in (({}, "perf"), ({"MOCK": "1"}, "mock"), ({"DEVICE": "mock"}, "mock")):
+            with mock.patch.dict(os.environ, given, clear=True):
+                self.assertEqual(steps.plan("bench")[-1].argv[1:], ["x86", kind])
+
+    def test_machine(self):
+        """One CPU whose clock counts; the plugin only when a profile is wanted."""
+        plain = bench.setting("x86", "perf", 1024, None)
+        self.assertIn("shift=0,sleep=off", plain.words)
+        self.assertNotIn("-plugin", plain.words)
+        self.assertIn("-plugin", bench.setting("x86", "perf", 1024, "profile").words)
 
 
 if __name__ == "__main__":

@@ -19,14 +19,11 @@
 
 #define PIN_BATCH	512
 
-/**
- * struct bench_file - an open of /dev/iommufd-bench
- * @lock: one call at a time
- * @pdev: the device, or NULL
- * @domain: what it is attached to
- */
+/* An open of /dev/iommufd-bench */
 struct bench_file {
+	/* One call at a time */
 	struct mutex lock;
+	/* The device, or NULL, and what it is attached to */
 	struct pci_dev *pdev;
 	struct iommu_domain *domain;
 };
