@@ -291,6 +291,23 @@ void iommufd_test_syz_iova(struct iommufd_ctx *ictx, u32 ioas_id, u32 *flags,
 	iommufd_object_put(ictx, &ioas->obj);
 }
 
+/* Is there what was pinned? A page that is gone may be compared, not touched */
+static int check_pages(struct page **pages, unsigned long npages,
+		       unsigned long va)
+{
+	for (; npages; npages--, pages++, va += PAGE_SIZE) {
+		struct page *page = mock_page_at(va);
+
+		if (IS_ERR(page))
+			return PTR_ERR(page);
+		put_page(page);
+		if (page != *pages)
+			return -EBADE;
+		cond_resched();
+	}
+	return 0;
+}
+
 static int pin_item(struct mock_access *mock, struct mock_access_item *item,
 		    struct page **pages, unsigned int flags, u32 *id)
 {
