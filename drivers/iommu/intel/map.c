@@ -63,8 +63,8 @@ static int leaf_begin(struct leaf_writer *leaf, u64 iov_pfn)
 
 	leaf->first = find_leaf(leaf->domain, iov_pfn);
 	if (!leaf->first)
-		leaf->first = pfn_to_dma_pte(leaf->domain, iov_pfn,
-						   &level, leaf->gfp);
+		leaf->first = pfn_to_dma_pte(leaf->domain, iov_pfn, &level,
+					     leaf->gfp);
 	leaf->next = leaf->first;
 	return leaf->first ? 0 : -ENOMEM;
 }

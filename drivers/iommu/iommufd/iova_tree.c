@@ -219,12 +219,13 @@ static struct iova_area *first_gap_below(struct rb_node *node,
 		struct iova_area *area = to_area(node);
 		struct iova_area *left = to_area(node->rb_left);
 
-		if (left && left->largest_gap >= length)
+		if (left && left->largest_gap >= length) {
 			node = node->rb_left;
-		else if (area->gap >= length)
+			continue;
+		}
+		if (area->gap >= length)
 			return area;
-		else
-			node = node->rb_right;
+		node = node->rb_right;
 	}
 }
 

@@ -384,7 +384,7 @@ int mock_access_pages(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd)
 		return PTR_ERR(file);
 	mock = file->private_data;
 	rc = syz_access(mock->access, &cmd->access_pages.flags,
-			     &cmd->access_pages.iova);
+			&cmd->access_pages.iova);
 	if (!rc && !mock->needs_pin_pages)
 		rc = -EOPNOTSUPP;
 	if (!rc)
@@ -439,7 +439,7 @@ int mock_access_rw(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd)
 		return PTR_ERR(file);
 	mock = file->private_data;
 	rc = syz_access(mock->access, &cmd->access_rw.flags,
-			     &cmd->access_rw.iova);
+			&cmd->access_rw.iova);
 	if (!rc)
 		rc = access_rw(mock, cmd);
 	fput(file);

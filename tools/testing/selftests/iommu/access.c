@@ -691,7 +691,8 @@ TEST_F(access, finds_an_area_by_its_number)
 	EXPECT_EQ(AT + 2 * PAGE, iova);
 	iova = 3;
 	EXPECT_ERRNO(EOPNOTSUPP, ioas_map(self->fd, self->ioas,
-					  MAP_RW | IOMMU_IOAS_MAP_FIXED_IOVA | MOCK_FLAGS_ACCESS_SYZ,
+					  MAP_RW | IOMMU_IOAS_MAP_FIXED_IOVA |
+					  MOCK_FLAGS_ACCESS_SYZ,
 					  self->pages, PAGE, &iova));
 }
 

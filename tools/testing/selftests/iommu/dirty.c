@@ -336,13 +336,11 @@ TEST_F(dirty, a_part_is_read_and_cleared_alone)
 			memset(self->bitmap, 0, BITMAP);
 			ASSERT_OK(get(0, AT + from * HALF, (to - from) * HALF, HALF,
 				      self->bitmap));
-			for (int i = 0; i < NR_HALVES; i++) {
+			for (int i = 0; i < NR_HALVES; i++)
 				ASSERT_EQ(i < to - from, bit_is_set(self->bitmap, i));
-			}
 			ASSERT_OK(get_all(0));
-			for (int i = 0; i < NR_HALVES; i++) {
+			for (int i = 0; i < NR_HALVES; i++)
 				ASSERT_EQ(i < from || i >= to, bit_is_set(self->bitmap, i));
-			}
 		}
 	}
 }
@@ -354,7 +352,7 @@ TEST_F(dirty, the_bitmap_can_be_at_any_byte)
 			      PAGE, BITMAP - 16 };
 
 	ASSERT_OK(on());
-	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(at); i++) {
 		__u8 *bitmap = self->bitmap + at[i];
 
 		ASSERT_OK(write_half(0));
@@ -493,17 +491,15 @@ TEST_F(dirty, areas_with_gaps_between)
 	EXPECT_EQ((NR_HALVES + 2) / 3, hits);
 	memset(self->bitmap, 0, BITMAP);
 	ASSERT_OK(get(NO_CLEAR, base, LENGTH, HALF, self->bitmap));
-	for (int i = 0; i < NR_HALVES; i++) {
+	for (int i = 0; i < NR_HALVES; i++)
 		ASSERT_EQ(i % 3 == 0, bit_is_set(self->bitmap, i));
-	}
 	/* Some go, with what was recorded of them. */
 	for (int i = 0; i < NR_HALVES; i += 6)
 		ASSERT_OK(ioas_unmap(self->fd, self->ioas, base + i * HALF, HALF, NULL));
 	memset(self->bitmap, 0, BITMAP);
 	ASSERT_OK(get(0, base, LENGTH, HALF, self->bitmap));
-	for (int i = 0; i < NR_HALVES; i++) {
+	for (int i = 0; i < NR_HALVES; i++)
 		ASSERT_EQ(i % 6 == 3, bit_is_set(self->bitmap, i));
-	}
 }
 
 TEST_F(dirty, what_is_mapped_anew_is_clean)
@@ -806,9 +802,8 @@ TEST_F(dirty, each_write_is_seen_once_by_one_of_two_readers)
 	EXPECT_EQ(0, reader.err);
 	ASSERT_OK(get_all(0));
 	EXPECT_EQ(NR_HALVES, count_seen(self->bitmap));
-	for (int i = 0; i < NR_HALVES; i++) {
+	for (int i = 0; i < NR_HALVES; i++)
 		EXPECT_EQ(1, seen[i]);
-	}
 }
 
 TEST_F(dirty, areas_may_come_and_go_while_it_is_read)
