@@ -16,7 +16,7 @@
  *	iommufd_memory.lock		extents and pin counts
  *	iommufd_accounts.lock		what memory is charged to whom
  *	iommufd_ctx.doorbell_lock	doorbells (inside iommu_group's own mutex)
- *	iommufd_ctx.objects (xa_lock)	leaf
+ *	iommufd_ctx.objects.lock	leaf
  */
 #ifndef __IOMMUFD_PRIVATE_H
 #define __IOMMUFD_PRIVATE_H
@@ -29,6 +29,7 @@
 #include <linux/xarray.h>
 #include <uapi/linux/iommufd.h>
 
+#include "id_table.h"
 #include "iova_map.h"
 
 struct iommufd_device;
@@ -43,8 +44,8 @@ struct seq_file;
  * struct iommufd_ctx - one open of /dev/iommu
  * @file: the file this is the private data of. Whoever refers to the context
  *	refers to the file, so the context goes with the last of them.
- * @objects: every object by its id; a zero entry is an id that is taken but
- *	has nothing to show: not published yet, or being destroyed
+ * @objects: every object by its id; an id that is taken but shows nothing is
+ *	of one that is not published yet, or being destroyed
  * @idle: woken when the last ioctl at work on a disappearing object is done
  * @groups: struct iommufd_group by iommu_group id, guarded by its xa_lock
  * @accounts: whom the memory in its IOASes is charged to
@@ -55,7 +56,7 @@ struct seq_file;
  */
 struct iommufd_ctx {
 	struct file *file;
-	struct xarray objects;
+	struct id_table objects;
 	wait_queue_head_t idle;
 	struct xarray groups;
 	struct iommufd_accounts accounts;

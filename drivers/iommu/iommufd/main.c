@@ -147,7 +147,7 @@ static int iommufd_fops_open(struct inode *inode, struct file *file)
 	if (!ictx)
 		return -ENOMEM;
 	ictx->file = file;
-	xa_init_flags(&ictx->objects, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
+	id_table_init(&ictx->objects);
 	xa_init(&ictx->groups);
 	init_waitqueue_head(&ictx->idle);
 	iommufd_accounts_init(&ictx->accounts);
@@ -161,6 +161,7 @@ static int iommufd_fops_release(struct inode *inode, struct file *file)
 	struct iommufd_ctx *ictx = file->private_data;
 
 	iommufd_object_destroy_all(ictx);
+	id_table_destroy(&ictx->objects);
 	WARN_ON(!xa_empty(&ictx->groups));
 	iommufd_accounts_destroy(&ictx->accounts);
 	mutex_destroy(&ictx->doorbell_lock);

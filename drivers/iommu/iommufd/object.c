@@ -38,45 +38,39 @@ void *iommufd_object_alloc(struct iommufd_ctx *ictx, size_t size,
 	refcount_set(&obj->links, 1);
 	refcount_set(&obj->users, 1);
 
-	rc = xa_alloc(&ictx->objects, &obj->id, XA_ZERO_ENTRY, xa_limit_31b,
-		      GFP_KERNEL_ACCOUNT);
+	rc = id_table_alloc(&ictx->objects, &obj->id);
 	if (rc) {
 		kfree(obj);
-		return ERR_PTR(rc == -EBUSY ? -ENOSPC : rc);
+		return ERR_PTR(rc);
 	}
 	return obj;
 }
 
-/* The id exists since the allocation: storing into it needs no memory */
 static void iommufd_object_show(struct iommufd_ctx *ictx,
 				struct iommufd_object *obj)
 {
-	lockdep_assert_held(&ictx->objects.xa_lock);
-
-	WARN_ON(xa_err(__xa_store(&ictx->objects, obj->id, obj, 0)));
+	id_table_store(&ictx->objects, obj->id, obj);
 }
 
 static void iommufd_object_hide(struct iommufd_ctx *ictx,
 				struct iommufd_object *obj)
 {
-	lockdep_assert_held(&ictx->objects.xa_lock);
-
-	WARN_ON(xa_err(__xa_store(&ictx->objects, obj->id, XA_ZERO_ENTRY, 0)));
+	id_table_store(&ictx->objects, obj->id, NULL);
 }
 
 void iommufd_object_publish(struct iommufd_ctx *ictx,
 			    struct iommufd_object *obj)
 {
-	xa_lock(&ictx->objects);
+	spin_lock(&ictx->objects.lock);
 	iommufd_object_show(ictx, obj);
-	xa_unlock(&ictx->objects);
+	spin_unlock(&ictx->objects.lock);
 }
 
 static void iommufd_object_free(struct iommufd_ctx *ictx,
 				struct iommufd_object *obj)
 {
 	iommufd_object_ops[obj->type].destroy(ictx, obj);
-	xa_erase(&ictx->objects, obj->id);
+	id_table_free(&ictx->objects, obj->id);
 	kfree(obj);
 }
 
@@ -92,13 +86,13 @@ struct iommufd_object *iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
 {
 	struct iommufd_object *obj;
 
-	xa_lock(&ictx->objects);
-	obj = xa_load(&ictx->objects, id);
+	spin_lock(&ictx->objects.lock);
+	obj = id_table_load(&ictx->objects, id);
 	if (obj && (type == IOMMUFD_OBJ_ANY || obj->type == type))
 		refcount_inc(&obj->users);
 	else
 		obj = ERR_PTR(-ENOENT);
-	xa_unlock(&ictx->objects);
+	spin_unlock(&ictx->objects.lock);
 	return obj;
 }
 
@@ -110,11 +104,11 @@ bool iommufd_object_tryget(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {
 	bool visible;
 
-	xa_lock(&ictx->objects);
-	visible = xa_load(&ictx->objects, obj->id) == obj;
+	spin_lock(&ictx->objects.lock);
+	visible = id_table_load(&ictx->objects, obj->id) == obj;
 	if (visible)
 		refcount_inc(&obj->users);
-	xa_unlock(&ictx->objects);
+	spin_unlock(&ictx->objects.lock);
 	return visible;
 }
 
@@ -124,11 +118,11 @@ struct iommufd_object *iommufd_object_next(struct iommufd_ctx *ictx,
 {
 	struct iommufd_object *obj;
 
-	xa_lock(&ictx->objects);
-	obj = xa_find(&ictx->objects, id, ULONG_MAX, XA_PRESENT);
+	spin_lock(&ictx->objects.lock);
+	obj = id_table_find(&ictx->objects, id);
 	if (obj)
 		refcount_inc(&obj->users);
-	xa_unlock(&ictx->objects);
+	spin_unlock(&ictx->objects.lock);
 	return obj;
 }
 
@@ -171,12 +165,12 @@ static int iommufd_object_destroy_hidden(struct iommufd_ctx *ictx,
 	 * Whoever gives up the last link looks whether the object is visible,
 	 * and leaves it to us if not: decide and show it again in one step.
 	 */
-	xa_lock(&ictx->objects);
+	spin_lock(&ictx->objects.lock);
 	if (!rc && refcount_read(&obj->links) != 1)
 		rc = -EBUSY;
 	if (rc)
 		iommufd_object_revive(ictx, obj);
-	xa_unlock(&ictx->objects);
+	spin_unlock(&ictx->objects.lock);
 	if (rc)
 		return rc == -EBUSY ? rc : -EINTR;
 
@@ -190,15 +184,15 @@ int iommufd_object_destroy_id(struct iommufd_ctx *ictx, u32 id)
 	struct iommufd_object *obj;
 	int rc = 0;
 
-	xa_lock(&ictx->objects);
-	obj = xa_load(&ictx->objects, id);
+	spin_lock(&ictx->objects.lock);
+	obj = id_table_load(&ictx->objects, id);
 	if (!obj)
 		rc = -ENOENT;
 	else if (refcount_read(&obj->links) != 1)
 		rc = -EBUSY;
 	else
 		iommufd_object_hide(ictx, obj);
-	xa_unlock(&ictx->objects);
+	spin_unlock(&ictx->objects.lock);
 	if (rc)
 		return rc;
 
@@ -214,16 +208,27 @@ void iommufd_object_unlink_destroy(struct iommufd_ctx *ictx,
 {
 	bool last;
 
-	xa_lock(&ictx->objects);
+	spin_lock(&ictx->objects.lock);
 	refcount_dec(&obj->links);
 	last = refcount_read(&obj->links) == 1 &&
-	       xa_load(&ictx->objects, obj->id) == obj;
+	       id_table_load(&ictx->objects, obj->id) == obj;
 	if (last)
 		iommufd_object_hide(ictx, obj);
-	xa_unlock(&ictx->objects);
+	spin_unlock(&ictx->objects.lock);
 
 	if (last)
 		iommufd_object_destroy_hidden(ictx, obj, false);
+}
+
+static struct iommufd_object *object_at(struct iommufd_ctx *ictx,
+					unsigned long *id)
+{
+	struct iommufd_object *obj;
+
+	spin_lock(&ictx->objects.lock);
+	obj = id_table_find(&ictx->objects, id);
+	spin_unlock(&ictx->objects.lock);
+	return obj;
 }
 
 /*
@@ -233,17 +238,17 @@ void iommufd_object_unlink_destroy(struct iommufd_ctx *ictx,
 void iommufd_object_destroy_all(struct iommufd_ctx *ictx)
 {
 	struct iommufd_object *obj;
-	unsigned long index;
 	bool progress = true;
+	unsigned long id;
 
-	while (progress && !xa_empty(&ictx->objects)) {
+	while (progress && ictx->objects.used) {
 		progress = false;
-		xa_for_each(&ictx->objects, index, obj) {
+		for (id = 0; (obj = object_at(ictx, &id)); id++) {
 			if (refcount_read(&obj->links) != 1)
 				continue;
 			iommufd_object_free(ictx, obj);
 			progress = true;
 		}
 	}
-	WARN_ON(!xa_empty(&ictx->objects));
+	WARN_ON(ictx->objects.used);
 }

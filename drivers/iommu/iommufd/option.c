@@ -12,7 +12,7 @@ static int set_rlimit_mode(struct iommufd_ctx *ictx, u64 value)
 		return -EPERM;
 	if (value > 1)
 		return -EINVAL;
-	if (!xa_empty(&ictx->objects))
+	if (READ_ONCE(ictx->objects.used))
 		return -EBUSY;
 	/* An object that is made right now has no memory yet, or is refused */
 	return iommufd_accounts_set_per_process(&ictx->accounts, value);
