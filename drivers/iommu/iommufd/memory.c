@@ -238,13 +238,31 @@ int pinning_add_run(struct pinning *pinning, unsigned long pfn,
 	return add_run(pinning, pfn, npages);
 }
 
-/* How many of the pages are one physical run */
+/* Is @page the page frame @n behind @first? */
+static bool page_is(struct page *page, struct page *first, unsigned long n)
+{
+	/* Where all struct pages are one array, do not divide by their size */
+	if (IS_ENABLED(CONFIG_SPARSEMEM) && !IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP))
+		return page_to_pfn(page) == page_to_pfn(first) + n;
+	return page == first + n;
+}
+
+/* How many of the pages are one physical run; a huge page is looked at by eight */
 static unsigned long run_length(struct page **pages, unsigned long npages)
 {
-	unsigned long pfn = page_to_pfn(pages[0]);
+	struct page *first = pages[0];
 	unsigned long n = 1;
 
-	while (n < npages && page_to_pfn(pages[n]) == pfn + n)
+	while (n + 8 <= npages && page_is(pages[n], first, n) &&
+	       page_is(pages[n + 1], first, n + 1) &&
+	       page_is(pages[n + 2], first, n + 2) &&
+	       page_is(pages[n + 3], first, n + 3) &&
+	       page_is(pages[n + 4], first, n + 4) &&
+	       page_is(pages[n + 5], first, n + 5) &&
+	       page_is(pages[n + 6], first, n + 6) &&
+	       page_is(pages[n + 7], first, n + 7))
+		n += 8;
+	while (n < npages && page_is(pages[n], first, n))
 		n++;
 	return n;
 }
@@ -319,7 +337,8 @@ static void unpin_locked(struct iommufd_memory *memory, unsigned long first,
 			span_unpin_pages(memory, span);
 			memory_uncharge(memory, span->npages);
 			kfree(span);
-			cond_resched();
+			if (next)
+				cond_resched();
 		}
 		span = next;
 	}
