@@ -61,6 +61,8 @@ static int leaf_begin(struct leaf_writer *leaf, u64 iov_pfn)
 {
 	int level = 1;
 
+	if (iov_pfn >> (leaf->domain->gaw - VTD_PAGE_SHIFT))
+		return -EFAULT;
 	leaf->first = find_leaf(leaf->domain, iov_pfn);
 	if (!leaf->first)
 		leaf->first = pfn_to_dma_pte(leaf->domain, iov_pfn, &level,
@@ -105,16 +107,25 @@ static int map_large(struct leaf_writer *leaf, u64 iov_pfn, u64 pfn,
 		     unsigned long npages, unsigned long *done)
 {
 	leaf_end(leaf);
+	*done = 0;
+	if ((iov_pfn + npages - 1) >> (leaf->domain->gaw - VTD_PAGE_SHIFT))
+		return -EFAULT;
 	*done = npages & VTD_STRIDE_MASK;
-	return __domain_mapping(leaf->domain, iov_pfn, pfn, *done,
-				    leaf->prot, leaf->gfp);
+	return __domain_mapping(leaf->domain, iov_pfn, pfn, *done, leaf->prot,
+				leaf->gfp);
 }
 
-/* One page more into the table at hand, as most runs of scattered memory are */
-static bool map_next_page(struct leaf_writer *leaf, const struct iommu_run *run)
+/*
+ * One page more, as most runs of scattered memory are. Where that does not work,
+ * map_run() finds out why.
+ */
+static bool map_next_page(struct leaf_writer *leaf, unsigned long iova,
+			  const struct iommu_run *run)
 {
-	if (!leaf->first || run->size != VTD_PAGE_SIZE ||
-	    !IS_ALIGNED(run->phys, VTD_PAGE_SIZE))
+	if (run->size != VTD_PAGE_SIZE ||
+	    !IS_ALIGNED(iova | run->phys, VTD_PAGE_SIZE))
+		return false;
+	if (!leaf->first && leaf_begin(leaf, iova >> VTD_PAGE_SHIFT))
 		return false;
 	if (cmpxchg64_local(&leaf->next->val, 0ULL, run->phys | leaf->attr))
 		return false;
@@ -129,7 +140,6 @@ static int map_run(struct leaf_writer *leaf, unsigned long iova,
 		   const struct iommu_run *run, size_t *mapped)
 {
 	unsigned long npages = run->size >> VTD_PAGE_SHIFT;
-	u64 limit = BIT_ULL(leaf->domain->gaw);
 	u64 iov_pfn = iova >> VTD_PAGE_SHIFT;
 	u64 pfn = run->phys >> VTD_PAGE_SHIFT;
 	unsigned long done;
@@ -137,8 +147,6 @@ static int map_run(struct leaf_writer *leaf, unsigned long iova,
 
 	if (!IS_ALIGNED(iova | run->phys | run->size, VTD_PAGE_SIZE))
 		return -EINVAL;
-	if (iova >= limit || run->size > limit - iova)
-		return -EFAULT;
 
 	for (; npages && !ret; npages -= done, iov_pfn += done, pfn += done) {
 		if (npages >= LEAF_PAGES && leaf->domain->iommu_superpage &&
@@ -183,7 +191,7 @@ int intel_iommu_map_runs(struct iommu_domain *domain, unsigned long iova,
 	leaf.attr = intel_dma_pte_attr(dmar_domain, leaf.prot);
 
 	for (; runs != end && !ret; runs++) {
-		if (map_next_page(&leaf, runs))
+		if (map_next_page(&leaf, iova + done, runs))
 			done += VTD_PAGE_SIZE;
 		else
 			ret = map_run(&leaf, iova + done, runs, &done);

@@ -163,28 +163,33 @@ static int map_prot(u32 flags)
 	return prot;
 }
 
+/* Write one field of the struct at hand back, which its smallest form has */
+static int tell(struct iommufd_ucmd *ucmd, const u64 *field)
+{
+	u64 __user *answer = ucmd->ubuffer + ((void *)field - ucmd->cmd);
+
+	return put_user(*field, answer);
+}
+
 /*
  * Let the areas of @chain into the IOAS and tell the user where, by way of
  * @user_iova in the struct at hand.
  */
 static int ioas_add(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas,
 		    struct list_head *chain, u32 flags, u64 length,
-		    u64 *user_iova, size_t cmd_size)
+		    u64 *user_iova)
 {
 	unsigned long iova = *user_iova, removed;
 	int rc;
 
-	/* An answer that cannot be written is found out before, not after */
-	rc = iommufd_ucmd_respond(ucmd, cmd_size);
-	if (!rc)
-		rc = iova_map_add(&ioas->map, chain, &iova, length,
-				  flags & IOMMU_IOAS_MAP_FIXED_IOVA);
+	rc = iova_map_add(&ioas->map, chain, &iova, length,
+			  flags & IOMMU_IOAS_MAP_FIXED_IOVA);
 	if (rc) {
 		iova_areas_free(chain);
 		return rc;
 	}
 	*user_iova = iova;
-	rc = iommufd_ucmd_respond(ucmd, cmd_size);
+	rc = tell(ucmd, user_iova);
 	if (rc)
 		iova_map_remove(&ioas->map, iova, iova + length - 1, &removed);
 	return rc;
@@ -224,7 +229,7 @@ int iommufd_ioas_map_ioctl(struct iommufd_ucmd *ucmd)
 			     cmd->length, map_prot(cmd->flags), &chain);
 	if (!rc)
 		rc = ioas_add(ucmd, ioas, &chain, cmd->flags, cmd->length,
-			      &cmd->iova, sizeof(*cmd));
+			      &cmd->iova);
 	iommufd_memory_put(memory);
 out_put:
 	iommufd_object_put(ucmd->ictx, &ioas->obj);
@@ -260,7 +265,7 @@ int iommufd_ioas_copy_ioctl(struct iommufd_ucmd *ucmd)
 		return PTR_ERR(dst);
 	}
 	rc = ioas_add(ucmd, dst, &chain, cmd->flags, cmd->length,
-		      &cmd->dst_iova, sizeof(*cmd));
+		      &cmd->dst_iova);
 	iommufd_object_put(ucmd->ictx, &dst->obj);
 	return rc;
 }
@@ -282,7 +287,7 @@ int iommufd_ioas_unmap_ioctl(struct iommufd_ucmd *ucmd)
 		last = ULONG_MAX;
 
 	/* What is removed cannot come back if the answer cannot be written */
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	rc = tell(ucmd, &cmd->length);
 	if (rc)
 		return rc;
 
@@ -293,9 +298,9 @@ int iommufd_ioas_unmap_ioctl(struct iommufd_ucmd *ucmd)
 	rc = iova_map_remove(&ioas->map, cmd->iova, last, &removed);
 	if (!rc && !removed && !everything)
 		rc = -ENOENT;
-	if (!rc) {
+	if (!rc && removed != cmd->length) {
 		cmd->length = removed;
-		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+		rc = tell(ucmd, &cmd->length);
 	}
 	iommufd_object_put(ucmd->ictx, &ioas->obj);
 	return rc;

@@ -83,9 +83,9 @@ static void area_unmap(struct iova_area *area, struct iommu_domain *domain,
 		last = min(area->last, iova | (largest - 1));
 		WARN_ON(iommu_unmap_fast(domain, iova, last - iova + 1,
 					 gather) != last - iova + 1);
-		cond_resched();
 		if (last == area->last)
 			break;
+		cond_resched();
 		iova = last + 1;
 	}
 }
@@ -230,7 +230,8 @@ static int enter_chain(struct iova_map *map, struct list_head *chain,
 		rc = enter_area(map, area, iova);
 		if (rc)
 			goto out_leave;
-		cond_resched();
+		if (!list_is_last(&area->chain, chain))
+			cond_resched();
 	}
 	return 0;
 
@@ -364,7 +365,8 @@ static void release_areas(struct iova_map *map, unsigned long start,
 		if (!list_empty(&map->hwpts))
 			area_unpin(area);
 		area_free(area);
-		cond_resched();
+		if (next)
+			cond_resched();
 	}
 }
 

@@ -119,24 +119,34 @@ static bool find_place_nearby(struct iova_map *map, unsigned long start,
 static bool find_place(struct iova_map *map, unsigned long start,
 		       unsigned long last, struct place *place)
 {
+	struct rb_node **link, *node, *parent = NULL;
+	struct iova_area *next = NULL;
+	unsigned long gap_start = 0;
+
 	if (find_place_nearby(map, start, last, place))
 		return true;
 
-	*place = (struct place){ .link = &map->areas.rb_node };
-	while (*place->link) {
-		struct iova_area *area = to_area(*place->link);
+	link = &map->areas.rb_node;
+	while ((node = *link)) {
+		struct iova_area *area = to_area(node);
 
-		place->parent = *place->link;
+		parent = node;
 		if (last < area->iova) {
-			place->next = area;
-			place->link = &place->parent->rb_left;
+			next = area;
+			link = &node->rb_left;
 		} else if (start > area->last) {
-			place->gap_start = area->last + 1;
-			place->link = &place->parent->rb_right;
+			gap_start = area->last + 1;
+			link = &node->rb_right;
 		} else {
 			return false;
 		}
 	}
+	*place = (struct place){
+		.parent = parent,
+		.link = link,
+		.next = next,
+		.gap_start = gap_start,
+	};
 	return true;
 }
 

@@ -19,6 +19,7 @@ struct iommufd_memory_ops;
  * struct iommufd_accounts - whom the pinned memory of a context is charged to
  * @lock: guards all below, and what is in the accounts
  * @list: struct iommufd_account; one for each process that made a memory
+ * @idle: the one of them that no memory is charged to, or NULL
  * @nr_bound: memories that are at an address of their process
  * @per_process: memory counts against the process, not against the user; does
  *	not change while there is an account
@@ -26,6 +27,7 @@ struct iommufd_memory_ops;
 struct iommufd_accounts {
 	struct mutex lock; /* guards all accounts */
 	struct list_head list;
+	struct iommufd_account *idle;
 	unsigned long nr_bound;
 	bool per_process;
 };

@@ -17,18 +17,6 @@
 
 #include "memory_private.h"
 
-void iommufd_accounts_init(struct iommufd_accounts *accounts)
-{
-	mutex_init(&accounts->lock);
-	INIT_LIST_HEAD(&accounts->list);
-}
-
-void iommufd_accounts_destroy(struct iommufd_accounts *accounts)
-{
-	WARN_ON(!list_empty(&accounts->list));
-	mutex_destroy(&accounts->lock);
-}
-
 /* The caller, with no references taken */
 static struct iommufd_payer current_payer(void)
 {
@@ -59,6 +47,36 @@ static void payer_put(struct iommufd_payer *payer)
 	mmdrop(payer->mm);
 	put_task_struct(payer->task);
 	free_uid(payer->user);
+}
+
+/* Free the account that nothing counts for, if there is one */
+static void drop_idle(struct iommufd_accounts *accounts)
+{
+	struct iommufd_account *account = accounts->idle;
+
+	lockdep_assert_held(&accounts->lock);
+
+	if (!account)
+		return;
+	accounts->idle = NULL;
+	list_del(&account->item);
+	payer_put(&account->payer);
+	kfree(account);
+}
+
+void iommufd_accounts_init(struct iommufd_accounts *accounts)
+{
+	mutex_init(&accounts->lock);
+	INIT_LIST_HEAD(&accounts->list);
+}
+
+void iommufd_accounts_destroy(struct iommufd_accounts *accounts)
+{
+	mutex_lock(&accounts->lock);
+	drop_idle(accounts);
+	mutex_unlock(&accounts->lock);
+	WARN_ON(!list_empty(&accounts->list));
+	mutex_destroy(&accounts->lock);
 }
 
 static int charge_user(const struct iommufd_payer *payer, unsigned long npages)
@@ -130,8 +148,11 @@ static struct iommufd_account *find_account(struct iommufd_accounts *accounts)
 	lockdep_assert_held(&accounts->lock);
 
 	list_for_each_entry(account, &accounts->list, item) {
-		if (payer_equal(&account->payer, &payer))
-			return account;
+		if (!payer_equal(&account->payer, &payer))
+			continue;
+		if (account == accounts->idle)
+			accounts->idle = NULL;
+		return account;
 	}
 	account = kzalloc(sizeof(*account), GFP_KERNEL_ACCOUNT);
 	if (!account)
@@ -175,9 +196,9 @@ void memory_account_fini(struct iommufd_memory *memory)
 	accounts->nr_bound -= memory->ops->bound;
 	if (!--account->refs) {
 		WARN_ON(account->npages);
-		list_del(&account->item);
-		payer_put(&account->payer);
-		kfree(account);
+		/* Who takes the last memory away is likely to make the next */
+		drop_idle(accounts);
+		accounts->idle = account;
 	}
 	mutex_unlock(&accounts->lock);
 }
@@ -270,6 +291,7 @@ int iommufd_accounts_change_process(struct iommufd_accounts *accounts)
 	int rc;
 
 	mutex_lock(&accounts->lock);
+	drop_idle(accounts);
 	rc = accounts->nr_bound ? -EINVAL : change_process(accounts, &payer);
 	mutex_unlock(&accounts->lock);
 	return rc;
@@ -288,6 +310,7 @@ int iommufd_accounts_set_per_process(struct iommufd_accounts *accounts,
 	int rc = -EBUSY;
 
 	mutex_lock(&accounts->lock);
+	drop_idle(accounts);
 	if (list_empty(&accounts->list)) {
 		accounts->per_process = per_process;
 		rc = 0;

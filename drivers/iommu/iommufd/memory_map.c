@@ -146,6 +146,54 @@ static int mapping_add_span(struct mapping *mapping, struct pinned_span *span,
 	return 0;
 }
 
+/* Where the range is part of one extent there is nothing to join */
+static bool one_run(struct pinned_span *span, unsigned long offset,
+		    unsigned long length, struct iommu_run *run)
+{
+	unsigned long skip;
+
+	if (!span || span->nr != 1)
+		return false;
+	skip = offset - span->first * PAGE_SIZE;
+	if (length > span->npages * PAGE_SIZE - skip)
+		return false;
+	run->phys = PFN_PHYS(extent_pfn(span->extents[0])) + skip;
+	run->size = length;
+	return true;
+}
+
+/* All of the runs, collected. The memory is locked */
+static int map_spans(struct pinned_span *span, unsigned long offset,
+		     unsigned long length, struct iommu_domain *domain,
+		     unsigned long iova, int prot, bool smallest_pages)
+{
+	struct mapping mapping = {
+		.domain = domain,
+		.smallest_pages = smallest_pages,
+		.iova = iova,
+		.prot = prot,
+		.capacity = MAPPING_RUNS_STACK,
+	};
+	unsigned long end = offset + length;
+	int rc = 0;
+
+	mapping.runs = mapping.few;
+	for (; span && span->first * PAGE_SIZE < end;
+	     span = memory_span_next(span)) {
+		rc = mapping_add_span(&mapping, span, offset, end);
+		if (rc)
+			break;
+		cond_resched();
+	}
+	if (!rc && mapping.nr)
+		rc = mapping_flush(&mapping);
+	if (mapping.runs != mapping.few)
+		kfree(mapping.runs);
+	if (rc && mapping.iova != iova)
+		iommu_unmap(domain, iova, mapping.iova - iova);
+	return rc;
+}
+
 /**
  * iommufd_memory_map - Put a range of the memory into a domain
  * @memory: the memory
@@ -164,39 +212,21 @@ int iommufd_memory_map(struct iommufd_memory *memory, unsigned long offset,
 		       unsigned long length, struct iommu_domain *domain,
 		       unsigned long iova, int prot, bool smallest_pages)
 {
-	struct mapping mapping = {
-		.domain = domain,
-		.smallest_pages = smallest_pages,
-		.iova = iova,
-		.prot = prot,
-		.capacity = MAPPING_RUNS_STACK,
-	};
-	unsigned long end = offset + length;
 	struct pinned_span *span;
-	int rc = 0;
+	struct iommu_run run;
+	int rc;
 
-	mapping.runs = mapping.few;
 	mutex_lock(&memory->lock);
-	if (memory->ops->map) {
+	span = memory_span_find(memory, offset >> PAGE_SHIFT);
+	if (memory->ops->map)
 		rc = memory->ops->map(memory, offset, length, domain, iova,
 				      prot, smallest_pages);
-		goto out_unlock;
-	}
-	for (span = memory_span_find(memory, offset >> PAGE_SHIFT);
-	     span && span->first * PAGE_SIZE < end; span = memory_span_next(span)) {
-		rc = mapping_add_span(&mapping, span, offset, end);
-		if (rc)
-			break;
-		cond_resched();
-	}
-	if (!rc && mapping.nr)
-		rc = mapping_flush(&mapping);
-	if (mapping.runs != mapping.few)
-		kfree(mapping.runs);
-out_unlock:
+	else if (!smallest_pages && one_run(span, offset, length, &run))
+		rc = iommu_map_runs_nosync(domain, iova, &run, 1, prot,
+					   GFP_KERNEL_ACCOUNT);
+	else
+		rc = map_spans(span, offset, length, domain, iova, prot,
+			       smallest_pages);
 	mutex_unlock(&memory->lock);
-
-	if (rc && mapping.iova != iova)
-		iommu_unmap(domain, iova, mapping.iova - iova);
 	return rc;
 }

@@ -11,7 +11,7 @@
 
 /* Page pointers of one call of GUP: a 4 KiB array, or a few on the stack */
 #define PIN_BATCH	(PAGE_SIZE / sizeof(struct page *))
-#define PIN_BATCH_STACK	16
+#define PIN_BATCH_STACK	8
 
 /* The address space is that of whoever pays, which does not change */
 static struct mm_struct *user_mm(struct iommufd_memory *memory)
@@ -108,8 +108,10 @@ static int pin_batches(struct pinning *pinning)
 		if (!pages)
 			return -ENOMEM;
 	}
-	while (!rc && pinning->next <= pinning->last) {
+	while (true) {
 		rc = pin_batch(pinning, pages, capacity);
+		if (rc || pinning->next > pinning->last)
+			break;
 		cond_resched();
 	}
 	if (pages != few)
@@ -176,9 +178,10 @@ iommufd_memory_alloc_user(struct iommufd_accounts *accounts, unsigned long va,
 	struct iommufd_memory *memory;
 	int rc;
 
-	memory = kzalloc(sizeof(*memory), GFP_KERNEL_ACCOUNT);
+	memory = kmalloc(sizeof(*memory), GFP_KERNEL_ACCOUNT);
 	if (!memory)
 		return ERR_PTR(-ENOMEM);
+	*memory = (struct iommufd_memory){};
 	iommufd_memory_init(memory, &user_memory_ops, untagged_addr(va),
 			    length, writable);
 	rc = memory_account_init(memory, accounts);
