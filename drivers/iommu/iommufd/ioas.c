@@ -2,6 +2,7 @@
 /*
  * I/O address spaces, and the ioctls on them.
  */
+#include <linux/file.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -232,6 +233,56 @@ int iommufd_ioas_map_ioctl(struct iommufd_ucmd *ucmd)
 			      &cmd->iova);
 	iommufd_memory_put(memory);
 out_put:
+	iommufd_object_put(ucmd->ictx, &ioas->obj);
+	return rc;
+}
+
+static int map_file(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas,
+		    struct file *file)
+{
+	struct iommu_ioas_map_file *cmd = ucmd->cmd;
+	struct iommufd_memory *memory;
+	LIST_HEAD(chain);
+	int rc;
+
+	memory = iommufd_memory_alloc_file(&ucmd->ictx->accounts, file,
+					   cmd->start, cmd->length,
+					   cmd->flags & IOMMU_IOAS_MAP_WRITEABLE);
+	if (IS_ERR(memory))
+		return PTR_ERR(memory);
+	rc = iova_area_alloc(memory, offset_in_page(cmd->start), 0, cmd->length,
+			     map_prot(cmd->flags), &chain);
+	if (!rc)
+		rc = ioas_add(ucmd, ioas, &chain, cmd->flags, cmd->length,
+			      &cmd->iova, sizeof(*cmd));
+	iommufd_memory_put(memory);
+	return rc;
+}
+
+int iommufd_ioas_map_file_ioctl(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_ioas_map_file *cmd = ucmd->cmd;
+	struct iommufd_ioas *ioas;
+	struct file *file;
+	u64 last;
+	int rc;
+
+	rc = map_check(cmd->flags, cmd->iova, cmd->length);
+	if (rc)
+		return rc;
+	if (check_add_overflow(cmd->start, cmd->length - 1, &last))
+		return -EOVERFLOW;
+
+	ioas = iommufd_get_ioas(ucmd->ictx, cmd->ioas_id);
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
+	file = fget(cmd->fd);
+	if (file) {
+		rc = map_file(ucmd, ioas, file);
+		fput(file);
+	} else {
+		rc = -EBADF;
+	}
 	iommufd_object_put(ucmd->ictx, &ioas->obj);
 	return rc;
 }

@@ -97,7 +97,7 @@ enum {
  * @access_pages: on an access's file: pin, and see if it is what is at uptr,
  *	unless that is NULL
  * @access_rw: on an access's file: copy from or to uptr
- * @memory_limit: not implemented
+ * @memory_limit: bytes that an array of the core may have, of all contexts
  * @access_replace_ioas: on an access's file: move it to another IOAS
  * @dirty: on an HWPT: a device writes to the page_size bytes of each bit that is
  *	set in the bitmap at uptr; out_nr_dirty bits were of mapped pages

@@ -67,6 +67,8 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	      iommu_ioas_iova_ranges, out_iova_alignment),
 	IOCTL(IOMMU_IOAS_MAP, iommufd_ioas_map_ioctl,
 	      iommu_ioas_map, iova),
+	IOCTL(IOMMU_IOAS_MAP_FILE, iommufd_ioas_map_file_ioctl,
+	      iommu_ioas_map_file, iova),
 	IOCTL(IOMMU_IOAS_UNMAP, iommufd_ioas_unmap_ioctl,
 	      iommu_ioas_unmap, length),
 	IOCTL(IOMMU_OPTION, iommufd_option_ioctl,
@@ -90,6 +92,7 @@ union iommufd_cmd {
 	struct iommu_ioas_copy copy;
 	struct iommu_ioas_iova_ranges iova_ranges;
 	struct iommu_ioas_map map;
+	struct iommu_ioas_map_file map_file;
 	struct iommu_ioas_unmap unmap;
 	struct iommu_option option;
 #ifdef CONFIG_IOMMUFD_TEST

@@ -20,6 +20,10 @@
 #define SPAN_CAPACITY                                     \
 	((unsigned int)((PAGE_SIZE - sizeof(struct pinned_span)) / sizeof(u64)))
 
+#ifdef CONFIG_IOMMUFD_TEST
+unsigned long iommufd_scratch_limit = ULONG_MAX;
+#endif
+
 static unsigned long span_last(const struct pinned_span *span)
 {
 	return span->first + span->npages - 1;
@@ -128,6 +132,18 @@ static int split_at(struct iommufd_memory *memory, unsigned long index)
 	return span_split(memory, span, index);
 }
 
+/* The unpin operation of sources that pin pages as GUP does */
+void memory_unpin_pages(struct iommufd_memory *memory, const u64 *extents,
+			unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		unpin_user_page_range_dirty_lock(pfn_to_page(extent_pfn(extents[i])),
+						 extent_npages(extents[i]),
+						 memory->writable);
+}
+
 static void span_unpin_pages(struct iommufd_memory *memory,
 			     struct pinned_span *span)
 {
@@ -194,8 +210,8 @@ static int pinning_grow(struct pinning *pinning)
 
 	if (pinning->spans)
 		pinning->spans = span_shrink(pinning->spans);
-	span = span_alloc(min_t(unsigned long, SPAN_CAPACITY,
-				pinning->last - pinning->next + 1));
+	span = span_alloc(min(iommufd_scratch_items(SPAN_CAPACITY, sizeof(u64)),
+			      pinning->last - pinning->next + 1));
 	if (!span)
 		return -ENOMEM;
 	span->first = pinning->next;

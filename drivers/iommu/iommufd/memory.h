@@ -6,11 +6,13 @@
 #define __IOMMUFD_MEMORY_H
 
 #include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/mm_types.h>
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
 #include <linux/refcount.h>
 
+struct file;
 struct iommu_domain;
 struct iommufd_account;
 struct iommufd_memory_ops;
@@ -64,6 +66,21 @@ struct iommufd_memory {
 	struct rb_root spans;
 };
 
+#ifdef CONFIG_IOMMUFD_TEST
+/* Bytes that an array may have where any number of items does: for tests */
+extern unsigned long iommufd_scratch_limit;
+#endif
+
+/* How many items of that size an array is to have, if not for a test's limit */
+static inline unsigned long iommufd_scratch_items(unsigned long items,
+						  size_t size)
+{
+#ifdef CONFIG_IOMMUFD_TEST
+	items = clamp(READ_ONCE(iommufd_scratch_limit) / size, 1UL, items);
+#endif
+	return items;
+}
+
 /**
  * struct iommufd_memory_usage - what is pinned
  * @pages: pages
@@ -77,6 +94,10 @@ struct iommufd_memory_usage {
 struct iommufd_memory *
 iommufd_memory_alloc_user(struct iommufd_accounts *accounts, unsigned long va,
 			  unsigned long length, bool writable);
+struct iommufd_memory *
+iommufd_memory_alloc_file(struct iommufd_accounts *accounts, struct file *file,
+			  unsigned long start, unsigned long length,
+			  bool writable);
 void iommufd_memory_put(struct iommufd_memory *memory);
 
 static inline void iommufd_memory_get(struct iommufd_memory *memory)

@@ -2,8 +2,8 @@
 /*
  * What the parts of a memory know of each other: its extents, and what its
  * source does for it. memory.c keeps what is pinned; a source, memory_user.c
- * for one, knows where the pages come from; memory_map.c puts them into a
- * domain; memory_account.c counts them.
+ * or memory_file.c, knows where the pages come from; memory_map.c puts them
+ * into a domain; memory_account.c counts them.
  */
 #ifndef __IOMMUFD_MEMORY_PRIVATE_H
 #define __IOMMUFD_MEMORY_PRIVATE_H
@@ -110,6 +110,8 @@ void iommufd_memory_init(struct iommufd_memory *memory,
 			 unsigned long start, unsigned long length,
 			 bool writable);
 
+void memory_unpin_pages(struct iommufd_memory *memory, const u64 *extents,
+			unsigned int nr);
 struct pinned_span *memory_span_find(struct iommufd_memory *memory,
 				     unsigned long index);
 

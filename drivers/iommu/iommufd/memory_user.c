@@ -98,12 +98,14 @@ static int pin_batches(struct pinning *pinning)
 {
 	unsigned long npages = pinning->last - pinning->next + 1;
 	struct page *few[PIN_BATCH_STACK];
-	unsigned long capacity = ARRAY_SIZE(few);
+	unsigned long capacity =
+		iommufd_scratch_items(ARRAY_SIZE(few), sizeof(*few));
 	struct page **pages = few;
 	int rc = 0;
 
 	if (npages > capacity) {
-		capacity = min(npages, PIN_BATCH);
+		capacity = min(npages, iommufd_scratch_items(PIN_BATCH,
+							     sizeof(*pages)));
 		pages = kmalloc_array(capacity, sizeof(*pages), GFP_KERNEL);
 		if (!pages)
 			return -ENOMEM;
@@ -135,17 +137,6 @@ static int user_pin(struct iommufd_memory *memory, struct pinning *pinning)
 	return rc;
 }
 
-static void user_unpin(struct iommufd_memory *memory, const u64 *extents,
-		       unsigned int nr)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr; i++)
-		unpin_user_page_range_dirty_lock(pfn_to_page(extent_pfn(extents[i])),
-						 extent_npages(extents[i]),
-						 memory->writable);
-}
-
 static void user_destroy(struct iommufd_memory *memory)
 {
 	memory_account_fini(memory);
@@ -154,7 +145,7 @@ static void user_destroy(struct iommufd_memory *memory)
 
 static const struct iommufd_memory_ops user_memory_ops = {
 	.pin = user_pin,
-	.unpin = user_unpin,
+	.unpin = memory_unpin_pages,
 	.rw = memory_user_rw,
 	.destroy = user_destroy,
 	.bound = true,

@@ -317,13 +317,22 @@ struct iommu_ioas_map {
  * keeps the file's memory; @fd can be closed after the call. Areas of files can
  * be handed to another process, see IOMMU_IOAS_CHANGE_PROCESS.
  *
+ * A hole in the file is filled when it is pinned. If the file is cut short or a
+ * hole is punched later, devices continue to reach the pages that were there.
+ * While an area is WRITEABLE the file cannot be sealed with F_SEAL_WRITE, as
+ * with a shared mapping of a process.
+ *
  * Fails as IOMMU_IOAS_MAP does, with @start in the place of the user address,
  * and with
  *
  * - EBADF: @fd is not open.
- * - EINVAL: the range is beyond the end of the file, or the file is of a kind
- *   that cannot be mapped so.
- * - EACCES: the area is to be WRITEABLE, and the file is open only for reading.
+ * - EINVAL: part of the range is beyond the end of the file, or the file is of
+ *   a kind that cannot be mapped so.
+ * - EACCES: the file is not open for reading, or the area is to be WRITEABLE
+ *   and the file is not open for writing.
+ * - EPERM: the area is to be WRITEABLE, and the file is sealed against writes.
+ * - EFAULT: the file has become shorter since, or its memory is broken.
+ * - ENOMEM: also where the file system has no room to fill a hole in the file.
  */
 struct iommu_ioas_map_file {
 	__u32 size;

@@ -241,6 +241,15 @@ static int check_refs(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd)
 	return rc;
 }
 
+static int set_memory_limit(struct iommu_test_cmd *cmd)
+{
+	/* What mainline asks for at least */
+	if (cmd->memory_limit.limit < 12)
+		return -EINVAL;
+	WRITE_ONCE(iommufd_scratch_limit, cmd->memory_limit.limit);
+	return 0;
+}
+
 int iommufd_test_ioctl(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
@@ -274,6 +283,8 @@ int iommufd_test_ioctl(struct iommufd_ucmd *ucmd)
 		return mock_access_rw(ucmd, cmd);
 	case IOMMU_TEST_OP_DIRTY:
 		return iommufd_mock_dirty(ucmd, cmd);
+	case IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT:
+		return set_memory_limit(cmd);
 	default:
 		return -EOPNOTSUPP;
 	}

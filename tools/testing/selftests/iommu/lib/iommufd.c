@@ -97,6 +97,67 @@ int ioas_map_any(int fd, __u32 ioas, const void *va, __u64 length, __u64 *iova)
 	return ioas_map(fd, ioas, MAP_RW, va, length, iova);
 }
 
+int ioas_map_file(int fd, __u32 ioas, __u32 flags, int file, __u64 start, __u64 length,
+		  __u64 *iova)
+{
+	struct iommu_ioas_map_file cmd = {
+		.size = sizeof(cmd),
+		.flags = flags,
+		.ioas_id = ioas,
+		.fd = file,
+		.start = start,
+		.length = length,
+		.iova = *iova,
+	};
+	int err = call(fd, IOMMU_IOAS_MAP_FILE, &cmd,
+		       "IOMMU_IOAS_MAP_FILE(ioas %u, flags %#x, fd %d, start %#llx, length %#llx, iova %#llx)",
+		       ioas, flags, file, start, length, *iova);
+
+	*iova = cmd.iova;
+	return err;
+}
+
+int ioas_map_file_at(int fd, __u32 ioas, int file, __u64 start, __u64 length, __u64 iova)
+{
+	return ioas_map_file(fd, ioas, MAP_RW | IOMMU_IOAS_MAP_FIXED_IOVA, file, start,
+			     length, &iova);
+}
+
+int ioas_change_process(int fd)
+{
+	struct iommu_ioas_change_process cmd = { .size = sizeof(cmd) };
+
+	return call(fd, IOMMU_IOAS_CHANGE_PROCESS, &cmd, "IOMMU_IOAS_CHANGE_PROCESS()");
+}
+
+int option_set(int fd, __u32 option, __u32 object, __u64 value)
+{
+	struct iommu_option cmd = {
+		.size = sizeof(cmd),
+		.option_id = option,
+		.op = IOMMU_OPTION_OP_SET,
+		.object_id = object,
+		.val64 = value,
+	};
+
+	return call(fd, IOMMU_OPTION, &cmd, "IOMMU_OPTION(SET %u of %u to %llu)",
+		    option, object, value);
+}
+
+int option_get(int fd, __u32 option, __u32 object, __u64 *value)
+{
+	struct iommu_option cmd = {
+		.size = sizeof(cmd),
+		.option_id = option,
+		.op = IOMMU_OPTION_OP_GET,
+		.object_id = object,
+	};
+	int err = call(fd, IOMMU_OPTION, &cmd, "IOMMU_OPTION(GET %u of %u)", option, object);
+
+	*value = cmd.val64;
+	return err;
+}
+
 int ioas_copy(int fd, __u32 dst, __u32 src, __u32 flags, __u64 from, __u64 length,
 	      __u64 *to)
 {

@@ -45,6 +45,12 @@ int ioas_map(int fd, __u32 ioas, __u32 flags, const void *va, __u64 length,
 int ioas_map_at(int fd, __u32 ioas, const void *va, __u64 length, __u64 iova);
 /* Where the kernel likes, readable and writeable. */
 int ioas_map_any(int fd, __u32 ioas, const void *va, __u64 length, __u64 *iova);
+/* Of a file, from @start. */
+int ioas_map_file(int fd, __u32 ioas, __u32 flags, int file, __u64 start, __u64 length,
+		  __u64 *iova);
+/* At @iova, readable and writeable. */
+int ioas_map_file_at(int fd, __u32 ioas, int file, __u64 start, __u64 length, __u64 iova);
+int ioas_change_process(int fd);
 /* Map at @to, or where the kernel likes, what @src has at @from. */
 int ioas_copy(int fd, __u32 dst, __u32 src, __u32 flags, __u64 from, __u64 length,
 	      __u64 *to);
@@ -53,6 +59,9 @@ int ioas_copy_at(int fd, __u32 dst, __u32 src, __u64 from, __u64 length, __u64 t
 /* @unmapped, unless NULL: how many bytes the kernel said. */
 int ioas_unmap(int fd, __u32 ioas, __u64 iova, __u64 length, __u64 *unmapped);
 int ioas_unmap_all(int fd, __u32 ioas, __u64 *unmapped);
+
+int option_set(int fd, __u32 option, __u32 object, __u64 value);
+int option_get(int fd, __u32 option, __u32 object, __u64 *value);
 
 int hwpt_alloc(int fd, __u32 dev, __u32 pt, __u32 *hwpt);
 /* @info holds flags and in_data_type before, everything after. */

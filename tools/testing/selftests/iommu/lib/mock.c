@@ -136,3 +136,14 @@ int mock_check_refs(int fd, const void *va, __u64 length, __u32 refs)
 	return test_call(fd, &cmd, "MD_CHECK_REFS(va %p, length %#llx, refs %u)",
 			 va, length, refs);
 }
+
+int mock_memory_limit(int fd, __u32 limit)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT,
+		.memory_limit.limit = limit,
+	};
+
+	return test_call(fd, &cmd, "SET_TEMP_MEMORY_LIMIT(%u)", limit);
+}

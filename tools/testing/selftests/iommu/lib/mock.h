@@ -37,4 +37,7 @@ int mock_check_map(int fd, __u32 hwpt, __u64 iova, const void *va, __u64 length)
 /* Is each page pinned as often? -EIO if not. */
 int mock_check_refs(int fd, const void *va, __u64 length, __u32 refs);
 
+/* How many bytes the core may use for an array, in all contexts. */
+int mock_memory_limit(int fd, __u32 limit);
+
 #endif
