@@ -429,7 +429,8 @@ struct iommu_ioas_unmap {
  *
  * For a VMM that replaces itself while its devices keep running: the new
  * process has received the file from the old one, and takes over what the
- * memory of all its IOASes counts for. The old one can exit then.
+ * memory of all its IOASes counts for, pinned now or later. The old one can exit
+ * then.
  *
  * Fails with
  *

@@ -123,6 +123,43 @@ FIXTURE_VARIANT_ADD(command, ioas_unmap)
 	},
 };
 
+FIXTURE_VARIANT_ADD(command, ioas_map_file)
+{
+	.command = {
+		.name = "IOMMU_IOAS_MAP_FILE",
+		.request = IOMMU_IOAS_MAP_FILE,
+		.first = 40,
+		.size = sizeof(struct iommu_ioas_map_file),
+		.result = ENOENT,
+		.id_offset = offsetof(struct iommu_ioas_map_file, ioas_id),
+		.length_offset = offsetof(struct iommu_ioas_map_file, length),
+		.flags_offset = offsetof(struct iommu_ioas_map_file, flags),
+	},
+};
+
+FIXTURE_VARIANT_ADD(command, ioas_change_process)
+{
+	.command = {
+		.name = "IOMMU_IOAS_CHANGE_PROCESS",
+		.request = IOMMU_IOAS_CHANGE_PROCESS,
+		.first = 8,
+		.size = sizeof(struct iommu_ioas_change_process),
+		.result = 0,
+	},
+};
+
+FIXTURE_VARIANT_ADD(command, option)
+{
+	.command = {
+		.name = "IOMMU_OPTION",
+		.request = IOMMU_OPTION,
+		.first = 24,
+		.size = sizeof(struct iommu_option),
+		.result = EOPNOTSUPP,
+		.id_offset = offsetof(struct iommu_option, object_id),
+	},
+};
+
 FIXTURE_VARIANT_ADD(command, get_hw_info)
 {
 	.command = {
