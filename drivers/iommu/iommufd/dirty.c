@@ -80,6 +80,9 @@ static int read_areas(struct iommufd_hwpt_paging *hwpt, unsigned long start,
 	iommu_dirty_bitmap_init(&dirty, bitmap,
 				flags & IOMMU_DIRTY_NO_CLEAR ? NULL : &gather);
 	iova_map_for_each_area(&hwpt->ioas->map, area, start, last) {
+		/* A device saves its own memory, and it can go as we look */
+		if (iommufd_memory_is_io(area->memory))
+			continue;
 		rc = read_area(domain, max(start, area->iova),
 			       min(last, area->last), flags, &dirty);
 		if (rc)

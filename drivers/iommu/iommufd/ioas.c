@@ -196,12 +196,66 @@ static int ioas_add(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas,
 	return rc;
 }
 
+/* Map a memory at a user address, for IOMMU_IOAS_MAP, and give it up */
+static int map_memory(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas,
+		      struct iommufd_memory *memory)
+{
+	struct iommu_ioas_map *cmd = ucmd->cmd;
+	LIST_HEAD(chain);
+	int rc;
+
+	if (IS_ERR(memory))
+		return PTR_ERR(memory);
+	rc = iova_area_alloc(memory, offset_in_page(cmd->user_va), 0,
+			     cmd->length, map_prot(cmd->flags), &chain);
+	if (!rc)
+		rc = ioas_add(ucmd, ioas, &chain, cmd->flags, cmd->length,
+			      &cmd->iova);
+	iommufd_memory_put(memory);
+	return rc;
+}
+
+static int map_user(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas)
+{
+	struct iommu_ioas_map *cmd = ucmd->cmd;
+	bool writable = cmd->flags & IOMMU_IOAS_MAP_WRITEABLE;
+
+	return map_memory(ucmd, ioas,
+			  iommufd_memory_alloc_user(&ucmd->ictx->accounts,
+						    cmd->user_va, cmd->length,
+						    writable));
+}
+
+/*
+ * What is at a user address can be a device's memory. Where there is an HWPT it
+ * shows at no cost, as memory that cannot be pinned; later would be too late.
+ */
+static int map_user_or_device(struct iommufd_ucmd *ucmd,
+			      struct iommufd_ioas *ioas)
+{
+	struct iommu_ioas_map *cmd = ucmd->cmd;
+	bool pins = iova_map_has_hwpt(&ioas->map);
+	struct iommufd_memory *device;
+	int rc = 0;
+
+	if (pins) {
+		rc = map_user(ucmd, ioas);
+		/* To charge for so many pages can fail before there are none */
+		if (rc != -EFAULT && rc != -ENOMEM)
+			return rc;
+	}
+	device = iommufd_memory_alloc_mapped(cmd->user_va, cmd->length,
+					     cmd->flags &
+					     IOMMU_IOAS_MAP_WRITEABLE);
+	if (device)
+		return map_memory(ucmd, ioas, device);
+	return pins ? rc : map_user(ucmd, ioas);
+}
+
 int iommufd_ioas_map_ioctl(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_ioas_map *cmd = ucmd->cmd;
-	struct iommufd_memory *memory;
 	struct iommufd_ioas *ioas;
-	LIST_HEAD(chain);
 	u64 last;
 	int rc;
 
@@ -219,42 +273,47 @@ int iommufd_ioas_map_ioctl(struct iommufd_ucmd *ucmd)
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
 
-	memory = iommufd_memory_alloc_user(&ucmd->ictx->accounts,
-					   cmd->user_va, cmd->length,
-					   cmd->flags & IOMMU_IOAS_MAP_WRITEABLE);
-	if (IS_ERR(memory)) {
-		rc = PTR_ERR(memory);
-		goto out_put;
-	}
-	rc = iova_area_alloc(memory, offset_in_page(cmd->user_va), 0,
-			     cmd->length, map_prot(cmd->flags), &chain);
-	if (!rc)
-		rc = ioas_add(ucmd, ioas, &chain, cmd->flags, cmd->length,
-			      &cmd->iova);
-	iommufd_memory_put(memory);
-out_put:
+	rc = map_user_or_device(ucmd, ioas);
 	iommufd_object_put(ucmd->ictx, &ioas->obj);
 	return rc;
 }
 
-static int map_file(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas,
-		    struct file *file)
+/* A dma-buf is a file too, but what is behind it is not the page cache */
+static struct iommufd_memory *alloc_memory_of_file(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_ioas_map_file *cmd = ucmd->cmd;
+	bool writable = cmd->flags & IOMMU_IOAS_MAP_WRITEABLE;
+	struct iommufd_memory *memory;
+	struct file *file;
+
+	memory = iommufd_memory_alloc_dma_buf_fd(cmd->fd, cmd->start,
+						 cmd->length, writable);
+	if (memory)
+		return memory;
+	file = fget(cmd->fd);
+	if (!file)
+		return ERR_PTR(-EBADF);
+	memory = iommufd_memory_alloc_file(&ucmd->ictx->accounts, file,
+					   cmd->start, cmd->length, writable);
+	fput(file);
+	return memory;
+}
+
+static int map_file(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas)
 {
 	struct iommu_ioas_map_file *cmd = ucmd->cmd;
 	struct iommufd_memory *memory;
 	LIST_HEAD(chain);
 	int rc;
 
-	memory = iommufd_memory_alloc_file(&ucmd->ictx->accounts, file,
-					   cmd->start, cmd->length,
-					   cmd->flags & IOMMU_IOAS_MAP_WRITEABLE);
+	memory = alloc_memory_of_file(ucmd);
 	if (IS_ERR(memory))
 		return PTR_ERR(memory);
 	rc = iova_area_alloc(memory, offset_in_page(cmd->start), 0, cmd->length,
 			     map_prot(cmd->flags), &chain);
 	if (!rc)
 		rc = ioas_add(ucmd, ioas, &chain, cmd->flags, cmd->length,
-			      &cmd->iova, sizeof(*cmd));
+			      &cmd->iova);
 	iommufd_memory_put(memory);
 	return rc;
 }
@@ -263,7 +322,6 @@ int iommufd_ioas_map_file_ioctl(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_ioas_map_file *cmd = ucmd->cmd;
 	struct iommufd_ioas *ioas;
-	struct file *file;
 	u64 last;
 	int rc;
 
@@ -276,13 +334,7 @@ int iommufd_ioas_map_file_ioctl(struct iommufd_ucmd *ucmd)
 	ioas = iommufd_get_ioas(ucmd->ictx, cmd->ioas_id);
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
-	file = fget(cmd->fd);
-	if (file) {
-		rc = map_file(ucmd, ioas, file);
-		fput(file);
-	} else {
-		rc = -EBADF;
-	}
+	rc = map_file(ucmd, ioas);
 	iommufd_object_put(ucmd->ictx, &ioas->obj);
 	return rc;
 }

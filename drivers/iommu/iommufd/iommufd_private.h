@@ -32,6 +32,7 @@
 #include "id_table.h"
 #include "iova_map.h"
 
+struct device;
 struct iommufd_device;
 struct iommufd_hwpt_paging;
 struct msi_desc;
@@ -147,6 +148,7 @@ struct iommufd_ucmd {
 };
 
 int iommufd_ucmd_respond(struct iommufd_ucmd *ucmd, size_t size);
+struct device *iommufd_misc_device(void);
 
 /**
  * struct iommufd_ioas - an I/O address space

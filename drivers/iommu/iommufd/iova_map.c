@@ -52,6 +52,14 @@ static void area_unpin(struct iova_area *area)
 			     area_last_page(area));
 }
 
+/* No DMA gets to the area through the domain when this returns */
+static void area_unmap_now(struct iova_area *area, struct iommu_domain *domain)
+{
+	if (!iommufd_memory_unmap(area->memory, domain, area->iova,
+				  area_length(area)))
+		iommu_unmap(domain, area->iova, area_length(area));
+}
+
 static int area_map(struct iova_map *map, struct iova_area *area,
 		    struct iommu_domain *domain)
 {
@@ -64,21 +72,23 @@ static int area_map(struct iova_map *map, struct iova_area *area,
 		return rc;
 	rc = iommu_sync_map(domain, area->iova, area_length(area));
 	if (rc)
-		iommu_unmap(domain, area->iova, area_length(area));
+		area_unmap_now(area, domain);
 	return rc;
 }
 
 /*
  * The domain forgets the area; the IOTLB may not before iommu_iotlb_sync(). It
  * goes by the domain's largest page, across which no page-table entry reaches,
- * to let others run.
+ * to let others run. Returns true if there is something to sync.
  */
-static void area_unmap(struct iova_area *area, struct iommu_domain *domain,
+static bool area_unmap(struct iova_area *area, struct iommu_domain *domain,
 		       struct iommu_iotlb_gather *gather)
 {
 	unsigned long largest = 1UL << __fls(domain->pgsize_bitmap);
 	unsigned long iova = area->iova, last;
 
+	if (iommufd_memory_unmap(area->memory, domain, iova, area_length(area)))
+		return false;
 	while (true) {
 		last = min(area->last, iova | (largest - 1));
 		WARN_ON(iommu_unmap_fast(domain, iova, last - iova + 1,
@@ -88,6 +98,7 @@ static void area_unmap(struct iova_area *area, struct iommu_domain *domain,
 		cond_resched();
 		iova = last + 1;
 	}
+	return true;
 }
 
 static void area_free(struct iova_area *area)
@@ -125,7 +136,7 @@ static int fill_area(struct iova_map *map, struct iova_area *area)
 
 out_unmap:
 	list_for_each_entry_continue_reverse(hwpt, &map->hwpts, item)
-		iommu_unmap(hwpt->domain, area->iova, area_length(area));
+		area_unmap_now(area, hwpt->domain);
 	area_unpin(area);
 	return rc;
 }
@@ -214,7 +225,7 @@ static void leave_area(struct iova_map *map, struct iova_area *area)
 	struct iova_map_hwpt *hwpt;
 
 	list_for_each_entry(hwpt, &map->hwpts, item)
-		iommu_unmap(hwpt->domain, area->iova, area_length(area));
+		area_unmap_now(area, hwpt->domain);
 	if (!list_empty(&map->hwpts))
 		area_unpin(area);
 	iova_map_erase_area(map, area);
@@ -344,10 +355,8 @@ static void unmap_areas(struct iova_map *map, struct iova_map_hwpt *hwpt,
 	bool sync = false;
 
 	iommu_iotlb_gather_init(&gather);
-	iova_map_for_each_area(map, area, start, last) {
-		area_unmap(area, hwpt->domain, &gather);
-		sync = true;
-	}
+	iova_map_for_each_area(map, area, start, last)
+		sync |= area_unmap(area, hwpt->domain, &gather);
 	/* Drivers do not expect to be asked to flush nothing */
 	if (sync)
 		iommu_iotlb_sync(hwpt->domain, &gather);

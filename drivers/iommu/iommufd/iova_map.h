@@ -135,6 +135,12 @@ int iova_map_share(struct iova_map *map, unsigned long iova,
 int iova_map_remove(struct iova_map *map, unsigned long iova,
 		    unsigned long last, unsigned long *removed);
 
+/* Is there an HWPT, so that what enters the map is pinned? True at the moment. */
+static inline bool iova_map_has_hwpt(struct iova_map *map)
+{
+	return !list_empty(&map->hwpts);
+}
+
 int iova_map_set_smallest_pages(struct iova_map *map, bool smallest);
 int iova_map_measure(struct iova_map *map, struct iova_map_usage *usage);
 

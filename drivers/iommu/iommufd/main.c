@@ -252,6 +252,12 @@ static struct miscdevice iommufd_misc = {
 	.mode = 0660,
 };
 
+/* A device of our own, for those who ask in whose name we attach to theirs */
+struct device *iommufd_misc_device(void)
+{
+	return iommufd_misc.this_device;
+}
+
 static int __init iommufd_init(void)
 {
 	int rc;

@@ -361,6 +361,19 @@ static void unpin_locked(struct iommufd_memory *memory, unsigned long first,
 }
 
 /**
+ * iommufd_memory_is_io - Is it a device's memory?
+ * @memory: the memory
+ *
+ * Return: true if it is nothing that could be pinned, and if what a domain maps
+ * of it can change while the IOAS does not: page-table entries of it may not be
+ * looked at.
+ */
+bool iommufd_memory_is_io(struct iommufd_memory *memory)
+{
+	return memory->ops->io;
+}
+
+/**
  * iommufd_memory_pin - Use the pages from @first to @last
  * @memory: the memory
  * @first: index of the first page
@@ -376,6 +389,8 @@ int iommufd_memory_pin(struct iommufd_memory *memory, unsigned long first,
 	struct pinned_span *span;
 	int rc;
 
+	if (iommufd_memory_is_io(memory))
+		return 0;
 	mutex_lock(&memory->lock);
 	rc = split_at(memory, first);
 	if (!rc && last != ULONG_MAX)

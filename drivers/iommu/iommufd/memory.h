@@ -98,6 +98,13 @@ struct iommufd_memory *
 iommufd_memory_alloc_file(struct iommufd_accounts *accounts, struct file *file,
 			  unsigned long start, unsigned long length,
 			  bool writable);
+struct iommufd_memory *iommufd_memory_alloc_dma_buf_fd(int fd,
+						       unsigned long start,
+						       unsigned long length,
+						       bool writable);
+struct iommufd_memory *iommufd_memory_alloc_mapped(unsigned long va,
+						   unsigned long length,
+						   bool writable);
 void iommufd_memory_put(struct iommufd_memory *memory);
 
 static inline void iommufd_memory_get(struct iommufd_memory *memory)
@@ -112,6 +119,10 @@ void iommufd_memory_unpin(struct iommufd_memory *memory, unsigned long first,
 int iommufd_memory_map(struct iommufd_memory *memory, unsigned long offset,
 		       unsigned long length, struct iommu_domain *domain,
 		       unsigned long iova, int prot, bool smallest_pages);
+bool iommufd_memory_is_io(struct iommufd_memory *memory);
+bool iommufd_memory_unmap(struct iommufd_memory *memory,
+			  struct iommu_domain *domain, unsigned long iova,
+			  unsigned long length);
 void iommufd_memory_measure(struct iommufd_memory *memory, unsigned long first,
 			    unsigned long last,
 			    struct iommufd_memory_usage *usage);

@@ -230,3 +230,23 @@ int iommufd_memory_map(struct iommufd_memory *memory, unsigned long offset,
 	mutex_unlock(&memory->lock);
 	return rc;
 }
+
+/**
+ * iommufd_memory_unmap - Take a range out of a domain where that is not all
+ * @memory: the memory
+ * @domain: the domain
+ * @iova: first IOVA of the range
+ * @length: its length, in bytes
+ *
+ * Return: true if it is done, and no DMA gets there any more. False where the
+ * memory does not mind, so that the caller unmaps as suits him.
+ */
+bool iommufd_memory_unmap(struct iommufd_memory *memory,
+			  struct iommu_domain *domain, unsigned long iova,
+			  unsigned long length)
+{
+	if (!memory->ops->unmap)
+		return false;
+	memory->ops->unmap(memory, domain, iova, length);
+	return true;
+}

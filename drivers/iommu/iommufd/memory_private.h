@@ -82,14 +82,17 @@ int pinning_add_pages(struct pinning *pinning, struct page **pages,
  * @unpin: unpin the pages of @nr extents. Optional: where nothing is to be done
  * @map: in place of putting the extents into the domain as they are; see
  *	iommufd_memory_map(). Optional
+ * @unmap: in place of a mere iommu_unmap(): take out of the domain what @map put
+ *	there, or a part of it, with all IOTLB entries. Optional; with @map only
  * @rw: copy from or to a range that is not pinned; see iommufd_memory_rw().
  *	Optional: where it is missing the range is pinned for it
  * @destroy: free the memory, of which nothing is pinned
  * @bound: the memory is at an address of the process that made it, so no other
  *	process can take it over
- * @io: it is a device's: no struct page, and nothing for the CPU to copy
+ * @io: it is a device's: no struct page, and nothing for the CPU to copy.
+ *	Nothing of it is ever pinned, @map and @unmap do it all
  *
- * All but @destroy are called under the memory's lock.
+ * All but @unmap and @destroy are called under the memory's lock.
  */
 struct iommufd_memory_ops {
 	int (*pin)(struct iommufd_memory *memory, struct pinning *pinning);
@@ -98,6 +101,8 @@ struct iommufd_memory_ops {
 	int (*map)(struct iommufd_memory *memory, unsigned long offset,
 		   unsigned long length, struct iommu_domain *domain,
 		   unsigned long iova, int prot, bool smallest_pages);
+	void (*unmap)(struct iommufd_memory *memory, struct iommu_domain *domain,
+		      unsigned long iova, unsigned long length);
 	int (*rw)(struct iommufd_memory *memory, unsigned long offset,
 		  void *data, unsigned long length, unsigned int flags);
 	void (*destroy)(struct iommufd_memory *memory);

@@ -271,6 +271,10 @@ enum iommufd_ioas_map_flags {
  * for each IOMMU_IOAS_MAP of it against the user's RLIMIT_MEMLOCK, except where
  * the caller has CAP_IPC_LOCK.
  *
+ * The memory can also be a VFIO device's, a BAR that is mapped. That is not
+ * pinned, and follows the device: it is in no page table while the device is
+ * reset or does not answer to its addresses, and never again once it is closed.
+ *
  * An IOVA that the kernel chooses is aligned as the memory is, so that huge
  * pages in the process can be huge pages in the IOMMU. With a fixed IOVA the
  * caller sees to that.
@@ -287,7 +291,7 @@ enum iommufd_ioas_map_flags {
  * - ENOSPC: no free range of that length is left to choose.
  * - EFAULT: the memory cannot be pinned: nothing is mapped there, its
  *   protection forbids the access (a WRITEABLE area of read-only memory), or it
- *   is not memory.
+ *   is not memory, nor all of it one BAR of a VFIO device.
  * - ENOMEM: it would go over RLIMIT_MEMLOCK, or the kernel is out of memory.
  */
 struct iommu_ioas_map {
@@ -322,6 +326,9 @@ struct iommu_ioas_map {
  * While an area is WRITEABLE the file cannot be sealed with F_SEAL_WRITE, as
  * with a shared mapping of a process.
  *
+ * What a dma-buf stands for follows the device as a BAR that is mapped by
+ * IOMMU_IOAS_MAP. How its file descriptor is opened does not bound @flags.
+ *
  * Fails as IOMMU_IOAS_MAP does, with @start in the place of the user address,
  * and with
  *
@@ -333,6 +340,7 @@ struct iommu_ioas_map {
  * - EPERM: the area is to be WRITEABLE, and the file is sealed against writes.
  * - EFAULT: the file has become shorter since, or its memory is broken.
  * - ENOMEM: also where the file system has no room to fill a hole in the file.
+ * - ENODEV: the device of the dma-buf has been closed.
  */
 struct iommu_ioas_map_file {
 	__u32 size;
