@@ -109,8 +109,9 @@ enum {
  * @pasid_replace: not implemented
  * @pasid_detach: not implemented
  * @pasid_check: not implemented
- * @dmabuf_get: not implemented
- * @dmabuf_revoke: not implemented
+ * @dmabuf_get: make a dma-buf of length bytes and return a file descriptor of it,
+ *	opened as open_flags say
+ * @dmabuf_revoke: let the dma-buf lose the memory behind it, or get it back
  * @last: end of what every version of the struct has
  *
  * An operation that does not exist is EOPNOTSUPP.

@@ -82,5 +82,7 @@ extern const struct iommu_dirty_ops mock_dirty_ops;
 void mock_dirty_forget(struct mock_domain *mock, unsigned long iova,
 		       unsigned long last);
 int iommufd_mock_dirty(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_dmabuf_get(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_dmabuf_revoke(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
 
 #endif /* __IOMMUFD_MOCK_H */

@@ -285,6 +285,10 @@ int iommufd_test_ioctl(struct iommufd_ucmd *ucmd)
 		return iommufd_mock_dirty(ucmd, cmd);
 	case IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT:
 		return set_memory_limit(cmd);
+	case IOMMU_TEST_OP_DMABUF_GET:
+		return mock_dmabuf_get(ucmd, cmd);
+	case IOMMU_TEST_OP_DMABUF_REVOKE:
+		return mock_dmabuf_revoke(ucmd, cmd);
 	default:
 		return -EOPNOTSUPP;
 	}
