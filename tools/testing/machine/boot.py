@@ -27,7 +27,8 @@ EDU = "edu,dma_mask=0xffffffffffffffff"
 # The devices of both machines: edu0 and edu1 have a group each, edu3 and edu4
 # are two functions in one group. A bus reset reaches those behind a root port.
 # edu5 and edu6 share a group too, but not a bus that can be reset: nothing in
-# VFIO keeps them from being attached at the same time.
+# VFIO keeps them from being attached at the same time. peer does no DMA, but
+# has a BAR of memory, 1 MiB, that others can do DMA to.
 DEVICES = [
     EDU + ",id=edu0,bus=pcie.0,addr=0x2",
     EDU + ",id=edu1,bus=pcie.0,addr=0x3",
@@ -38,6 +39,8 @@ DEVICES = [
     EDU + ",id=edu4,bus=rp1,addr=0x0.0x1,multifunction=on",
     EDU + ",id=edu5,bus=pcie.0,addr=0x9.0x0,multifunction=on",
     EDU + ",id=edu6,bus=pcie.0,addr=0x9.0x1,multifunction=on",
+    "pcie-root-port,id=rp2,bus=pcie.0,addr=0x6,chassis=3",
+    "ivshmem-plain,id=peer,memdev=peer-memory,bus=rp2,addr=0x0",
     "virtio-serial-pci,id=serial,bus=pcie.0,addr=0x8",
 ]
 
@@ -150,6 +153,7 @@ def qemu_argv(arch, kind, initrd, setting=Setting()):
         # End a hang at once, with the report; the others have no detector.
         cmdline += " sysctl.kernel.hung_task_panic=1"
     argv = [qemu, *machine["args"], *setting.cpu, *setting.words,
+            "-object", "memory-backend-ram,id=peer-memory,size=1M",
             "-m", setting.memory or MEMORY[kind], "-nodefaults", "-no-user-config",
             "-display", "none", "-no-reboot", "-kernel", image, "-initrd", initrd, "-append",
             (cmdline + " " + os.environ.get("CMDLINE", "")).strip()]
