@@ -119,8 +119,8 @@ static void look_at(struct edu *edu, const char *bdf)
 	}
 }
 
-/* All of them up to @max, in the order of the bus. */
-static unsigned int find_all(struct edu *all, unsigned int max)
+/* All of that kind up to @max, in the order of the bus. */
+static unsigned int find_kind(const char *modalias, struct edu *all, unsigned int max)
 {
 	char path[512], line[128];
 	unsigned int nr = 0;
@@ -133,12 +133,22 @@ static unsigned int find_all(struct edu *all, unsigned int max)
 		bdf = basename(found.gl_pathv[i]);
 		snprintf(path, sizeof(path), PCI_DEVICES "/%s/modalias", bdf);
 		if (!read_line(path, line, sizeof(line)) ||
-		    strncmp(line, MODALIAS, strlen(MODALIAS)) || give_to_vfio(bdf))
+		    strncmp(line, modalias, strlen(modalias)) || give_to_vfio(bdf))
 			continue;
 		look_at(&all[nr++], bdf);
 	}
 	globfree(&found);
 	return nr;
+}
+
+static unsigned int find_all(struct edu *all, unsigned int max)
+{
+	return find_kind(MODALIAS, all, max);
+}
+
+int edu_find_other(struct edu *edu, const char *modalias)
+{
+	return find_kind(modalias, edu, 1) ? 0 : -ENODEV;
 }
 
 int edu_find(struct edu *edu, unsigned int which)

@@ -31,6 +31,8 @@ struct edu {
  * many.
  */
 int edu_find(struct edu *edu, unsigned int which);
+/* The first device of another kind, which is to VFIO as they are: see shmem.h. */
+int edu_find_other(struct edu *edu, const char *modalias);
 /* One that can be reset: it is alone behind a root port. */
 int edu_find_resettable(struct edu *edu);
 /*

@@ -2,6 +2,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
 
 #include "iommufd.h"
 #include "mock.h"
@@ -146,4 +148,32 @@ int mock_memory_limit(int fd, __u32 limit)
 	};
 
 	return test_call(fd, &cmd, "SET_TEMP_MEMORY_LIMIT(%u)", limit);
+}
+
+int mock_dmabuf_get(int fd, __u32 length, __u32 open_flags)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_DMABUF_GET,
+		.dmabuf_get.length = length,
+		.dmabuf_get.open_flags = open_flags,
+	};
+	int dmabuf;
+
+	snprintf(last_call, sizeof(last_call), "DMABUF_GET(length %#x, open_flags %#x)",
+		 length, open_flags);
+	dmabuf = ioctl(fd, IOMMU_TEST_CMD, &cmd);
+	return dmabuf < 0 ? -errno : dmabuf;
+}
+
+int mock_dmabuf_revoke(int fd, int dmabuf, bool revoked)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_DMABUF_REVOKE,
+		.dmabuf_revoke.dmabuf_fd = dmabuf,
+		.dmabuf_revoke.revoked = revoked,
+	};
+
+	return test_call(fd, &cmd, "DMABUF_REVOKE(fd %d, revoked %d)", dmabuf, revoked);
 }

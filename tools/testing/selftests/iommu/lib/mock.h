@@ -32,6 +32,11 @@ int mock_reserve(int fd, __u32 ioas, __u64 start, __u64 length);
 /* An HWPT of that pagetable_type. */
 int mock_hwpt_alloc(int fd, __u32 dev, __u32 ioas, __u32 type, __u32 *hwpt);
 
+/* A dma-buf of that length; its file descriptor. */
+int mock_dmabuf_get(int fd, __u32 length, __u32 open_flags);
+/* Let there be nothing behind it, or something again. */
+int mock_dmabuf_revoke(int fd, int dmabuf, bool revoked);
+
 /* Do the IOVAs translate to the memory? -EINVAL if not. */
 int mock_check_map(int fd, __u32 hwpt, __u64 iova, const void *va, __u64 length);
 /* Is each page pinned as often? -EIO if not. */
