@@ -75,7 +75,7 @@ static void domain_fix_caps(struct dmar_domain *domain,
 /**
  * intel_iommu_domain_alloc_paging_flags - Allocate a domain with fixed_caps
  * @dev: The device whose remapping unit sets the limits
- * @flags: Must be 0
+ * @flags: 0 or IOMMU_HWPT_ALLOC_DIRTY_TRACKING
  * @user_data: Must be NULL
  *
  * Return: the domain or an ERR_PTR.
@@ -85,14 +85,24 @@ intel_iommu_domain_alloc_paging_flags(struct device *dev, u32 flags,
 				      const struct iommu_user_data *user_data)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
+	bool dirty = flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
 	struct dmar_domain *domain;
 
-	if (flags || user_data)
+	if (flags & ~IOMMU_HWPT_ALLOC_DIRTY_TRACKING || user_data ||
+	    (dirty && !intel_dirty_capable(info)))
 		return ERR_PTR(-EOPNOTSUPP);
 
 	domain = dmar_domain_alloc(IOMMU_DOMAIN_UNMANAGED);
 	if (!domain)
 		return ERR_PTR(-ENOMEM);
+	if (dirty) {
+		/* First-stage entries are always dirty */
+		if (domain->flags & DOMAIN_FLAG_USE_FIRST_LEVEL) {
+			kfree(domain);
+			return ERR_PTR(-EOPNOTSUPP);
+		}
+		domain->domain.dirty_ops = &intel_dirty_ops;
+	}
 
 	domain->nid = dev_to_node(dev);
 	domain_fix_caps(domain, info->iommu);
@@ -114,7 +124,7 @@ intel_iommu_domain_alloc_paging_flags(struct device *dev, u32 flags,
  *
  * The unit must walk what is in the page table now and what may be mapped
  * later: as many levels, addresses as wide, pages as large, and it must snoop
- * the CPU's caches where the domain counts on that.
+ * the CPU's caches and set dirty bits where the domain counts on that.
  *
  * Return: true if it may.
  */
@@ -130,5 +140,6 @@ bool intel_domain_fits_iommu(struct dmar_domain *domain,
 	       domain->iommu_superpage <=
 		       iommu_superpage_levels(iommu, first_level) &&
 	       (!domain->iommu_coherency ||
-		iommu_paging_structure_coherency(iommu));
+		iommu_paging_structure_coherency(iommu)) &&
+	       (!domain->domain.dirty_ops || intel_dirty_supported(iommu));
 }

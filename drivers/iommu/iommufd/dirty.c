@@ -90,8 +90,8 @@ static int read_areas(struct iommufd_hwpt_paging *hwpt, unsigned long start,
 		cond_resched();
 	}
 	/*
-	 * What is in the IOTLB as dirty is not set dirty again. Once flushed, it
-	 * is for each write that the user, who reads the page now, may not see.
+	 * An IOTLB that holds a page as dirty does not set its bit again. From
+	 * here on it does; and the user reads the page later.
 	 */
 	if (gather.start <= gather.end)
 		iommu_iotlb_sync(domain, &gather);
