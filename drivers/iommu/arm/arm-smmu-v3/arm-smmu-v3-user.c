@@ -52,7 +52,7 @@ void *arm_smmu_hw_info(struct device *dev, u32 *length, u32 *type)
 /**
  * arm_smmu_domain_alloc_paging_flags - Allocate a domain of a device's SMMU
  * @dev: The device; only devices of the same SMMU can use the domain
- * @flags: Must be 0
+ * @flags: 0 or IOMMU_HWPT_ALLOC_DIRTY_TRACKING
  * @user_data: Must be NULL
  *
  * Return: the domain, its page table made, or an ERR_PTR.
@@ -62,10 +62,12 @@ arm_smmu_domain_alloc_paging_flags(struct device *dev, u32 flags,
 				   const struct iommu_user_data *user_data)
 {
 	struct arm_smmu_master *master = dev_iommu_priv_get(dev);
+	bool dirty = flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
 	struct iommu_domain *domain;
 	int ret;
 
-	if (flags || user_data)
+	if (flags & ~IOMMU_HWPT_ALLOC_DIRTY_TRACKING || user_data ||
+	    (dirty && !(master->smmu->features & ARM_SMMU_FEAT_HD)))
 		return ERR_PTR(-EOPNOTSUPP);
 
 	domain = arm_smmu_domain_alloc(IOMMU_DOMAIN_UNMANAGED);
@@ -75,6 +77,10 @@ arm_smmu_domain_alloc_paging_flags(struct device *dev, u32 flags,
 	/* What an attach looks at; nobody else knows the domain yet */
 	domain->type = IOMMU_DOMAIN_UNMANAGED;
 	to_smmu_domain(domain)->smmu = master->smmu;
+	if (dirty) {
+		to_smmu_domain(domain)->hd = true;
+		domain->dirty_ops = &arm_smmu_dirty_ops;
+	}
 	ret = arm_smmu_domain_finalise(domain, master);
 	if (ret) {
 		arm_smmu_domain_free(domain);
