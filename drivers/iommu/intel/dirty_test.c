@@ -244,4 +244,5 @@ static struct kunit_suite dirty_test_suite = {
 	.exit = dirty_test_exit,
 	.test_cases = dirty_test_cases,
 };
+
 kunit_test_suite(dirty_test_suite);

@@ -151,8 +151,8 @@ static int mock_read_and_clear_dirty(struct iommu_domain *domain,
 				     unsigned long flags,
 				     struct iommu_dirty_bitmap *dirty)
 {
+	MA_STATE(mas, &to_mock_domain(domain)->pages, iova, iova);
 	struct mock_domain *mock = to_mock_domain(domain);
-	MA_STATE(mas, &mock->pages, iova, iova);
 	struct mock_dirty_read read = {
 		.mock = mock,
 		.iova = iova,
