@@ -25,6 +25,8 @@ DEFAULT_BASE = "/usr/src/linux-source-6.1.tar.xz"
 NOT_KERNEL = {"build", "patches"}
 NOT_KERNEL_DIRS = {"tools/testing/machine"}
 LEFT_OVERS = (".o", ".a", ".ko", ".cmd", ".orig", ".rej", ".pyc", "~", ".swp")
+# What checkpatch remembers, named by the base's commit or the day
+CHECKPATCH_CACHE = ".checkpatch-camelcase."
 
 
 class Failed(Exception):
@@ -282,7 +284,8 @@ def edits():
     newer = run("find", ".", "-path", "./.pc", "-prune", "-o", "-type", "f",
                 "-newer", UNPACKED, "-print")
     found |= {line[2:] for line in newer.splitlines()} - known
-    return sorted(rel for rel in found if not rel.endswith(LEFT_OVERS))
+    return sorted(rel for rel in found if not rel.endswith(LEFT_OVERS)
+                  and not rel.startswith(CHECKPATCH_CACHE))
 
 
 def sync_patches(state):
