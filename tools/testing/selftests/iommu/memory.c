@@ -206,11 +206,6 @@ TEST_F(memory, that_the_process_cannot_write_is_for_reading)
 			   MAP_RO | IOMMU_IOAS_MAP_FIXED_IOVA, self->pages, PAGE, &iova));
 }
 
-TEST_F(memory, that_is_a_devices_registers_is_refused)
-{
-	EXPECT_REFUSED(EFAULT, map_at(self->bound.edu.regs, PAGE, AT));
-}
-
 TEST_F(memory, that_is_refused_does_not_come_in_by_attach_either)
 {
 	ASSERT_OK(edu_detach(&self->bound.edu));
