@@ -202,7 +202,7 @@ static int place_chain(struct iova_map *map, struct list_head *chain,
 	if (iova_map_is_reserved(map, *iova, *iova + length - 1))
 		return -EINVAL;
 	if (!iova_map_is_free(map, *iova, *iova + length - 1))
-		return -EADDRINUSE;
+		return -EEXIST;
 	return 0;
 }
 
@@ -262,7 +262,7 @@ out_leave:
  * @fixed: @iova is not ours to choose
  *
  * Return: 0; -EINVAL where an address or the length is not aligned or the IOVA
- * is reserved; -EADDRINUSE where an area is; -ENOSPC where there is no room to
+ * is reserved; -EEXIST where an area is; -ENOSPC where there is no room to
  * choose; what pinning or the IOMMU driver said; -EINTR.
  */
 int iova_map_add(struct iova_map *map, struct list_head *chain,
@@ -433,12 +433,42 @@ int iova_map_remove(struct iova_map *map, unsigned long iova,
 	return rc;
 }
 
+/* Do all areas begin and end, in IOVA and in memory, where pages do? */
+static bool areas_are_aligned(struct iova_map *map, unsigned long alignment)
+{
+	struct iova_area *area;
+
+	iova_map_for_each_area(map, area, 0, ULONG_MAX) {
+		if (!area_is_aligned(area, alignment))
+			return false;
+		cond_resched();
+	}
+	return true;
+}
+
+static int set_smallest_pages(struct iova_map *map, bool smallest)
+{
+	lockdep_assert_held_write(&map->rwsem);
+
+	if (map->smallest_pages == smallest)
+		return 0;
+	/* What domains hold stays as it was mapped */
+	if (!list_empty(&map->hwpts) && iova_map_find_area(map, 0, ULONG_MAX))
+		return -EBUSY;
+	if (smallest && !areas_are_aligned(map, PAGE_SIZE))
+		return -EADDRINUSE;
+	map->smallest_pages = smallest;
+	iova_map_update_alignment(map);
+	return 0;
+}
+
 /**
  * iova_map_set_smallest_pages - Choose which pages domains use
  * @map: map
- * @smallest: the smallest only, not those that fit best
+ * @smallest: those of the CPU's only, not those that fit best
  *
- * Return: 0, -EBUSY where the map has areas already, -EINTR.
+ * Return: 0; -EBUSY where a domain holds areas already; -EADDRINUSE where an
+ * area begins or ends within a page; -EINTR.
  */
 int iova_map_set_smallest_pages(struct iova_map *map, bool smallest)
 {
@@ -447,10 +477,7 @@ int iova_map_set_smallest_pages(struct iova_map *map, bool smallest)
 	rc = down_write_killable(&map->rwsem);
 	if (rc)
 		return rc;
-	if (!iova_map_find_area(map, 0, ULONG_MAX))
-		map->smallest_pages = smallest;
-	else
-		rc = -EBUSY;
+	rc = set_smallest_pages(map, smallest);
 	up_write(&map->rwsem);
 	return rc;
 }
@@ -491,17 +518,13 @@ static int fit_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt)
 {
 	struct iommu_domain_geometry *geometry = &hwpt->domain->geometry;
 	unsigned long alignment = 1UL << __ffs(hwpt->domain->pgsize_bitmap);
-	struct iova_area *area;
 	int rc;
 
 	/* Memory is contiguous by CPU pages only */
 	if (alignment > PAGE_SIZE)
 		return -EINVAL;
-	iova_map_for_each_area(map, area, 0, ULONG_MAX) {
-		if (!area_is_aligned(area, alignment))
-			return -EADDRINUSE;
-		cond_resched();
-	}
+	if (!areas_are_aligned(map, alignment))
+		return -EADDRINUSE;
 	if (geometry->aperture_start) {
 		rc = iova_map_reserve(map, 0, geometry->aperture_start - 1,
 				      hwpt);
@@ -526,7 +549,7 @@ void iova_map_update_alignment(struct iova_map *map)
 
 	lockdep_assert_held_write(&map->rwsem);
 
-	map->alignment = 1;
+	map->alignment = map->smallest_pages ? PAGE_SIZE : 1;
 	list_for_each_entry(access, &map->accesses, item) {
 		if (access->needs_pin_pages)
 			map->alignment = PAGE_SIZE;

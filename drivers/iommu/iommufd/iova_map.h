@@ -29,9 +29,9 @@ struct page;
  * @hwpts: struct iova_map_hwpt; each holds each area
  * @alignment: what IOVAs, lengths and user addresses are multiples of: the
  *	largest of the HWPTs' smallest pages, a page with an access that pins
- *	pages, 1 with none of these
- * @smallest_pages: each domain is to use its smallest pages only; does not
- *	change while there is an area
+ *	pages or with @smallest_pages, 1 with none of these
+ * @smallest_pages: each domain is to use nothing larger than the CPU's pages;
+ *	does not change while one holds an area
  * @access_lock: outside of @rwsem; held while accesses are told to unpin, and
  *	while @accesses changes
  * @accesses: struct iova_map_access; guarded by both locks

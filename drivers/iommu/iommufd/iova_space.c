@@ -83,13 +83,16 @@ static int find_free(struct iova_map *map, unsigned long start,
 
 /*
  * An IOVA that agrees with the memory's address modulo a huge page lets the
- * huge page be one page-table entry; where there is no such room, any will do.
+ * huge page be one page-table entry; what is smaller is aligned as its length
+ * is, for an IOMMU that has pages of that size. Where there is no such room, any
+ * will do.
  */
 static int find_free_phased(struct iova_map *map, unsigned long start,
 			    unsigned long last, unsigned long length,
 			    unsigned long va, unsigned long *iova)
 {
 	static const unsigned long huge[] = { PUD_SIZE, PMD_SIZE };
+	unsigned long own = 1UL << __ffs(length);
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(huge); i++) {
@@ -97,6 +100,9 @@ static int find_free_phased(struct iova_map *map, unsigned long start,
 		    !find_free(map, start, last, length, huge[i], va, iova))
 			return 0;
 	}
+	if (length < PMD_SIZE && own > PAGE_SIZE &&
+	    !find_free(map, start, last, length, own, 0, iova))
+		return 0;
 	return find_free(map, start, last, length, PAGE_SIZE, 0, iova);
 }
 

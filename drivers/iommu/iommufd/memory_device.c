@@ -41,7 +41,7 @@ struct device_memory {
  * @last: last IOVA
  * @offset: what @iova is in the dma-buf, in bytes
  * @prot: IOMMU_READ, IOMMU_WRITE, IOMMU_CACHE
- * @smallest_pages: the domain maps it by its smallest pages only
+ * @smallest_pages: the domain maps it by the CPU's pages, nothing larger
  * @mapped: the domain maps all of it, else nothing
  */
 struct placement {
@@ -127,8 +127,7 @@ static int run_prot(const struct dma_buf_phys_run *run, int prot)
 /* The most that one call of the driver may map: it maps that as large as it can */
 static size_t placement_step(const struct placement *placement)
 {
-	return placement->smallest_pages ?
-		1UL << __ffs(placement->domain->pgsize_bitmap) : SIZE_MAX;
+	return placement->smallest_pages ? PAGE_SIZE : SIZE_MAX;
 }
 
 static int placement_map(struct device_memory *device,

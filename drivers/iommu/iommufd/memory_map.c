@@ -31,24 +31,26 @@ struct mapping {
 	struct iommu_run few[MAPPING_RUNS_STACK];
 };
 
-/* A driver does not join what it is given one after the other */
+/*
+ * A driver does not join what it is given one after the other. All is a multiple
+ * of pages: iova_map.alignment.
+ */
 static int mapping_flush_pages(struct mapping *mapping)
 {
-	size_t page = 1UL << __ffs(mapping->domain->pgsize_bitmap);
 	struct iommu_run *run = mapping->runs;
 	size_t done;
 	int rc;
 
 	for (; run != mapping->runs + mapping->nr; run++) {
-		for (done = 0; done != run->size; done += page) {
+		for (done = 0; done != run->size; done += PAGE_SIZE) {
 			if (fatal_signal_pending(current))
 				return -EINTR;
 			rc = iommu_map_nosync(mapping->domain, mapping->iova,
-					      run->phys + done, page,
+					      run->phys + done, PAGE_SIZE,
 					      mapping->prot, GFP_KERNEL_ACCOUNT);
 			if (rc)
 				return rc;
-			mapping->iova += page;
+			mapping->iova += PAGE_SIZE;
 		}
 	}
 	return 0;
@@ -202,7 +204,7 @@ static int map_spans(struct pinned_span *span, unsigned long offset,
  * @domain: where to
  * @iova: at which address
  * @prot: IOMMU_READ, IOMMU_WRITE, IOMMU_CACHE
- * @smallest_pages: by the domain's smallest pages only
+ * @smallest_pages: by the CPU's pages, nothing larger
  *
  * The range is pinned. The caller still has to call iommu_sync_map().
  *

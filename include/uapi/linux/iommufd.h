@@ -276,8 +276,8 @@ enum iommufd_ioas_map_flags {
  * reset or does not answer to its addresses, and never again once it is closed.
  *
  * An IOVA that the kernel chooses is aligned as the memory is, so that huge
- * pages in the process can be huge pages in the IOMMU. With a fixed IOVA the
- * caller sees to that.
+ * pages in the process can be huge pages in the IOMMU, and smaller areas as their
+ * length is. With a fixed IOVA the caller sees to that.
  *
  * Fails with
  *
@@ -287,7 +287,7 @@ enum iommufd_ioas_map_flags {
  *   IOMMU_IOAS_IOVA_RANGES tells; or the fixed range includes an IOVA that is
  *   not usable.
  * - EOVERFLOW: @user_va or @iova plus @length wraps around.
- * - EADDRINUSE: part of the fixed range is mapped already.
+ * - EEXIST: part of the fixed range is mapped already.
  * - ENOSPC: no free range of that length is left to choose.
  * - EFAULT: the memory cannot be pinned: nothing is mapped there, its
  *   protection forbids the access (a WRITEABLE area of read-only memory), or it
@@ -1333,9 +1333,10 @@ struct iommu_veventq_alloc {
  *     VFIO containers count. It is of the whole file: object_id is 0. Setting
  *     it needs CAP_SYS_RESOURCE, and comes before the first object is made
  * @IOMMU_OPTION_HUGE_PAGES: For the IOAS of object_id: 1, the default, to use
- *     pages as large as memory and IOMMU allow; 0 to use the smallest only, for
- *     tests and to see how much huge pages gain. It is set before anything is
- *     mapped
+ *     pages as large as memory and IOMMU allow; 0 to map all by the CPU's page
+ *     size, for tests and to see how much huge pages gain. Then areas are
+ *     multiples of that, and EADDRINUSE says that one is not. Once an HWPT holds
+ *     areas it cannot be changed: EBUSY
  */
 enum iommufd_option {
 	IOMMU_OPTION_RLIMIT_MODE = 0,

@@ -109,9 +109,8 @@ TEST(an_unknown_option_is_not_supported)
 	close(fd);
 }
 
-TEST(huge_pages_are_chosen_before_anything_is_mapped)
+TEST(huge_pages_are_an_option_of_each_ioas)
 {
-	__u8 *page = memory_pages(PAGE);
 	int fd = open_iommufd(_metadata);
 	__u32 ioas, other;
 	__u64 value = 5;
@@ -129,11 +128,44 @@ TEST(huge_pages_are_chosen_before_anything_is_mapped)
 	EXPECT_EQ(0, value);
 	ASSERT_OK(option_get(fd, HUGE_PAGES, other, &value));
 	EXPECT_EQ(1, value);
-	ASSERT_OK(ioas_map_at(fd, ioas, page, PAGE, AT));
-	EXPECT_ERRNO(EBUSY, option_set(fd, HUGE_PAGES, ioas, 1));
-	ASSERT_OK(ioas_unmap_all(fd, ioas, NULL));
 	EXPECT_OK(option_set(fd, HUGE_PAGES, ioas, 1));
 	close(fd);
+}
+
+TEST(without_huge_pages_areas_are_of_whole_pages)
+{
+	__u8 *pages = memory_pages(2 * PAGE);
+	int fd = open_iommufd(_metadata);
+	__u32 ioas;
+
+	ASSERT_OK(ioas_alloc(fd, &ioas));
+	ASSERT_OK(ioas_map_at(fd, ioas, pages, PAGE, AT));
+	ASSERT_OK(option_set(fd, HUGE_PAGES, ioas, 0));
+	EXPECT_ERRNO(EINVAL, ioas_map_at(fd, ioas, pages + 1, PAGE, 2 * AT));
+	EXPECT_ERRNO(EINVAL, ioas_map_at(fd, ioas, pages, PAGE - 1, 2 * AT));
+	EXPECT_ERRNO(EINVAL, ioas_map_at(fd, ioas, pages, PAGE, 2 * AT + 1));
+	ASSERT_OK(option_set(fd, HUGE_PAGES, ioas, 1));
+	ASSERT_OK(ioas_map_at(fd, ioas, pages + 1, PAGE, 2 * AT));
+	EXPECT_ERRNO(EADDRINUSE, option_set(fd, HUGE_PAGES, ioas, 0));
+	ASSERT_OK(ioas_unmap(fd, ioas, 2 * AT, PAGE, NULL));
+	EXPECT_OK(option_set(fd, HUGE_PAGES, ioas, 0));
+	close(fd);
+}
+
+TEST(huge_pages_are_chosen_before_an_hwpt_has_areas)
+{
+	__u8 *page = memory_pages(PAGE);
+	struct bound bound;
+
+	setup_bound(_metadata, &bound, 0);
+	ASSERT_OK(edu_attach(&bound.edu, bound.ioas));
+	ASSERT_OK(option_set(bound.iommufd, HUGE_PAGES, bound.ioas, 0));
+	ASSERT_OK(ioas_map_at(bound.iommufd, bound.ioas, page, PAGE, AT));
+	EXPECT_ERRNO(EBUSY, option_set(bound.iommufd, HUGE_PAGES, bound.ioas, 1));
+	EXPECT_OK(option_set(bound.iommufd, HUGE_PAGES, bound.ioas, 0));
+	ASSERT_OK(ioas_unmap_all(bound.iommufd, bound.ioas, NULL));
+	EXPECT_OK(option_set(bound.iommufd, HUGE_PAGES, bound.ioas, 1));
+	close_bound(&bound);
 }
 
 /* A device sees no difference. */

@@ -156,9 +156,9 @@ TEST_F(copy, within_one_ioas_is_a_second_area)
 	ASSERT_OK(ioas_copy(self->fd, self->src, self->src, MAP_RW, AT, 4 * PAGE, &iova));
 	/* Right behind itself, and from the copy; not over itself. */
 	ASSERT_OK(ioas_copy_at(self->fd, self->src, self->src, TO, 4 * PAGE, AT + 4 * PAGE));
-	EXPECT_ERRNO(EADDRINUSE, ioas_copy_at(self->fd, self->src, self->src, AT, 4 * PAGE,
+	EXPECT_ERRNO(EEXIST, ioas_copy_at(self->fd, self->src, self->src, AT, 4 * PAGE,
 					      AT));
-	EXPECT_ERRNO(EADDRINUSE, ioas_copy_at(self->fd, self->src, self->src, AT, 4 * PAGE,
+	EXPECT_ERRNO(EEXIST, ioas_copy_at(self->fd, self->src, self->src, AT, 4 * PAGE,
 					      AT - PAGE));
 	EXPECT_OK(unmap_src(AT, 4 * PAGE));
 	EXPECT_OK(unmap_src(iova, 4 * PAGE));
@@ -181,9 +181,9 @@ TEST_F(copy, does_not_overlap_what_is_there)
 	ASSERT_OK(map_src(0, 2, AT));
 	ASSERT_OK(map_src(2, 2, AT + 2 * PAGE));
 	ASSERT_OK(ioas_map_at(self->fd, self->dst, self->pages, PAGE, TO + 3 * PAGE));
-	EXPECT_ERRNO(EADDRINUSE, copy_to(AT, 4 * PAGE, TO));
-	EXPECT_ERRNO(EADDRINUSE, copy_to(AT, PAGE, TO + 3 * PAGE));
-	EXPECT_ERRNO(EADDRINUSE, copy_to(AT, 4 * PAGE, TO + 3 * PAGE));
+	EXPECT_ERRNO(EEXIST, copy_to(AT, 4 * PAGE, TO));
+	EXPECT_ERRNO(EEXIST, copy_to(AT, PAGE, TO + 3 * PAGE));
+	EXPECT_ERRNO(EEXIST, copy_to(AT, 4 * PAGE, TO + 3 * PAGE));
 	/* Nothing of it came before what was there, or went. */
 	EXPECT_ERRNO(ENOENT, unmap_dst(TO, 3 * PAGE));
 	EXPECT_OK(copy_to(AT, 3 * PAGE, TO));

@@ -198,7 +198,7 @@ TEST_F(dma_buf, what_is_mapped_while_it_is_away_has_it_when_it_is_back)
 	ASSERT_OK(take_away(self));
 	ASSERT_OK(map_at(self, self->ioas, MAP_AT, 0, LENGTH, AT));
 	expect_away(self->mock.hwpt, AT, 0, LENGTH);
-	EXPECT_ERRNO(EADDRINUSE, map_at(self, self->ioas, MAP_AT, 0, PAGE, AT));
+	EXPECT_ERRNO(EEXIST, map_at(self, self->ioas, MAP_AT, 0, PAGE, AT));
 	ASSERT_OK(give_back(self));
 	expect_there(self->mock.hwpt, AT, 0, LENGTH);
 }

@@ -216,7 +216,7 @@ TEST_F(file, ends_where_it_ends)
 	EXPECT_ERRNO(ENOENT, ioas_map_file_at(self->fd, self->mock.id, self->file, 0, PAGE, AT));
 	EXPECT_PINNED(0);
 	EXPECT_OK(map_file_at(SIZE - HALF, HALF, AT));
-	EXPECT_ERRNO(EADDRINUSE, map_file_at(0, PAGE, AT));
+	EXPECT_ERRNO(EEXIST, map_file_at(0, PAGE, AT));
 }
 
 /* Devices go on to reach the pages that were there, which are nobody else's. */
@@ -372,7 +372,8 @@ TEST_F(file, has_to_be_open_for_what_devices_do)
 
 	ASSERT_OK(ioas_map_file(self->fd, self->ioas, fixed_ro, ro, 0, PAGE, &iova));
 	EXPECT_OK(check_map(AT, self->shown, PAGE));
-	EXPECT_ERRNO(EPERM, ioas_copy_at(self->fd, self->ioas, self->ioas, AT, PAGE, 2 * AT - PAGE));
+	EXPECT_ERRNO(EPERM, ioas_copy_at(self->fd, self->ioas, self->ioas, AT, PAGE,
+					 2 * AT - PAGE));
 	close(ro);
 }
 

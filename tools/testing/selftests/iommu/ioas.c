@@ -75,6 +75,17 @@ TEST_F(ioas, iova_ranges_fails_where_it_cannot_write)
 					      &alignment));
 }
 
+/* An IOMMU may have pages of that size. */
+TEST_F(ioas, what_the_kernel_chooses_is_aligned_as_its_length_is)
+{
+	__u64 iova;
+
+	for (__u64 nr = 1; nr <= 64; nr++) {
+		ASSERT_OK(ioas_map(self->fd, self->id, MAP_RW, self->pages, nr * PAGE, &iova));
+		EXPECT_EQ(0, iova & (((nr & -nr) * PAGE) - 1));
+	}
+}
+
 TEST_F(ioas, the_kernel_chooses_among_allowed_iovas)
 {
 	const struct iommu_iova_range allowed[] = {
@@ -187,14 +198,14 @@ TEST_F(ioas, areas_that_the_kernel_places_do_not_overlap)
 TEST_F(ioas, map_refuses_to_overlap_an_area)
 {
 	ASSERT_OK(map_at(4 * PAGE, AT));
-	EXPECT_ERRNO(EADDRINUSE, map_at(4 * PAGE, AT));
-	EXPECT_ERRNO(EADDRINUSE, map_at(PAGE, AT));
-	EXPECT_ERRNO(EADDRINUSE, map_at(PAGE, AT + PAGE));
-	EXPECT_ERRNO(EADDRINUSE, map_at(PAGE, AT + 3 * PAGE));
-	EXPECT_ERRNO(EADDRINUSE, map_at(2 * PAGE, AT - PAGE));
-	EXPECT_ERRNO(EADDRINUSE, map_at(2 * PAGE, AT + 3 * PAGE));
-	EXPECT_ERRNO(EADDRINUSE, map_at(6 * PAGE, AT - PAGE));
-	EXPECT_ERRNO(EADDRINUSE, map_at(1, AT + 4 * PAGE - 1));
+	EXPECT_ERRNO(EEXIST, map_at(4 * PAGE, AT));
+	EXPECT_ERRNO(EEXIST, map_at(PAGE, AT));
+	EXPECT_ERRNO(EEXIST, map_at(PAGE, AT + PAGE));
+	EXPECT_ERRNO(EEXIST, map_at(PAGE, AT + 3 * PAGE));
+	EXPECT_ERRNO(EEXIST, map_at(2 * PAGE, AT - PAGE));
+	EXPECT_ERRNO(EEXIST, map_at(2 * PAGE, AT + 3 * PAGE));
+	EXPECT_ERRNO(EEXIST, map_at(6 * PAGE, AT - PAGE));
+	EXPECT_ERRNO(EEXIST, map_at(1, AT + 4 * PAGE - 1));
 	/* Right beside it there is room. */
 	EXPECT_OK(map_at(PAGE, AT - PAGE));
 	EXPECT_OK(map_at(PAGE, AT + 4 * PAGE));
@@ -238,7 +249,7 @@ TEST_F(ioas, without_page_tables_each_byte_can_be_mapped)
 
 	EXPECT_OK(ioas_map_at(self->fd, self->id, self->pages + 1, 3, 7));
 	EXPECT_OK(ioas_map_at(self->fd, self->id, self->pages + 5, 1, 10));
-	EXPECT_ERRNO(EADDRINUSE, map_at(1, 9));
+	EXPECT_ERRNO(EEXIST, map_at(1, 9));
 	EXPECT_ERRNO(ENOENT, unmap(7, 2, NULL));
 	EXPECT_OK(unmap(7, 3, &unmapped));
 	EXPECT_EQ(3, unmapped);
@@ -351,7 +362,7 @@ TEST_F(ioas, unmap_all_empties_it_even_if_full)
 
 	ASSERT_OK(ioas_map_at(self->fd, self->id, NULL, half, 0));
 	ASSERT_OK(ioas_map_at(self->fd, self->id, NULL, half, half));
-	EXPECT_ERRNO(EADDRINUSE, map_at(PAGE, AT));
+	EXPECT_ERRNO(EEXIST, map_at(PAGE, AT));
 	EXPECT_OK(unmap_all(&unmapped));
 	EXPECT_EQ(UINT64_MAX, unmapped);
 	EXPECT_OK(map_at(PAGE, AT));

@@ -78,7 +78,7 @@ TEST_F(ask, a_mapped_bar_is_mapped_like_memory)
 	__u64 iova, unmapped;
 
 	ASSERT_OK(ioas_map_at(self->fd, self->ioas, self->bar, self->shmem.size, AT));
-	ASSERT_ERRNO(EADDRINUSE, ioas_map_at(self->fd, self->ioas, self->bar, PAGE, AT));
+	ASSERT_ERRNO(EEXIST, ioas_map_at(self->fd, self->ioas, self->bar, PAGE, AT));
 	ASSERT_OK(ioas_map_any(self->fd, self->ioas, self->bar + PAGE, PAGE, &iova));
 	ASSERT_OK(ioas_unmap(self->fd, self->ioas, iova, PAGE, NULL));
 	ASSERT_ERRNO(ENOENT, ioas_unmap(self->fd, self->ioas, AT, PAGE, NULL));
