@@ -76,8 +76,8 @@ struct iova_map_hwpt {
  * @leaving: accesses pin no more of it, for it is about to be removed; guarded
  *	by the map's rwsem
  *
- * Constant once in the map, but for what is of the tree and the last two. Its
- * memory is pinned while the map has an HWPT.
+ * Constant once in the map, but for what is of the tree and the last two, and
+ * save that a cut moves @last. Its memory is pinned while the map has an HWPT.
  */
 struct iova_area {
 	struct rb_node node;
@@ -162,6 +162,9 @@ bool iova_map_next_free(struct iova_map *map, unsigned long start,
 #define iova_map_for_each_area(map, area, start, end)                        \
 	for ((area) = iova_map_find_area(map, start, end); (area);           \
 	     (area) = iova_map_next_area(area, end))
+
+/* iova_cut.c */
+int iova_map_cut(struct iova_map *map, unsigned long iova, unsigned long last);
 
 /* iova_space.c */
 int iova_map_choose(struct iova_map *map, unsigned long length,
