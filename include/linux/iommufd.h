@@ -17,6 +17,7 @@ struct iommu_group;
 struct iommufd_access;
 struct iommufd_ctx;
 struct iommufd_device;
+struct iommufd_vfio_group;
 struct page;
 
 /**
@@ -83,6 +84,12 @@ void iommufd_access_unpin_pages(struct iommufd_access *access,
 				unsigned long iova, unsigned long length);
 int iommufd_access_rw(struct iommufd_access *access, unsigned long iova,
 		      void *data, size_t length, unsigned int flags);
+
+struct iommufd_vfio_group *iommufd_vfio_join(struct iommufd_ctx *ictx,
+					     struct device *dev);
+void iommufd_vfio_leave(struct iommufd_vfio_group *member);
+struct iommufd_ctx *iommufd_vfio_ctx(struct iommufd_vfio_group *member);
+u32 iommufd_vfio_ioas_id(struct iommufd_vfio_group *member);
 
 #else /* !CONFIG_IOMMUFD */
 

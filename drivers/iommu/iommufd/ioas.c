@@ -16,8 +16,22 @@ void iommufd_ioas_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {
 	struct iommufd_ioas *ioas = container_of(obj, struct iommufd_ioas, obj);
 
+	iommufd_vfio_forget_ioas(ictx, ioas);
 	iova_map_destroy(&ioas->map);
 	mutex_destroy(&ioas->auto_lock);
+}
+
+/* An empty IOAS, not published yet */
+struct iommufd_ioas *iommufd_ioas_alloc(struct iommufd_ctx *ictx)
+{
+	struct iommufd_ioas *ioas;
+
+	ioas = iommufd_object_alloc(ictx, sizeof(*ioas), IOMMUFD_OBJ_IOAS);
+	if (IS_ERR(ioas))
+		return ioas;
+	mutex_init(&ioas->auto_lock);
+	iova_map_init(&ioas->map);
+	return ioas;
 }
 
 int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd)
@@ -29,12 +43,9 @@ int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd)
 	if (cmd->flags)
 		return -EOPNOTSUPP;
 
-	ioas = iommufd_object_alloc(ucmd->ictx, sizeof(*ioas),
-				    IOMMUFD_OBJ_IOAS);
+	ioas = iommufd_ioas_alloc(ucmd->ictx);
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
-	mutex_init(&ioas->auto_lock);
-	iova_map_init(&ioas->map);
 
 	cmd->out_ioas_id = ioas->obj.id;
 	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
@@ -173,14 +184,28 @@ static int tell(struct iommufd_ucmd *ucmd, const u64 *field)
 }
 
 /*
- * Let the areas of @chain into the IOAS and tell the user where, by way of
- * @user_iova in the struct at hand.
+ * Tell the user where areas are that came into the IOAS, by way of @user_iova in
+ * the struct at hand, or take them out again.
  */
+static int tell_iova(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas,
+		     unsigned long iova, u64 length, u64 *user_iova)
+{
+	unsigned long removed;
+	int rc;
+
+	*user_iova = iova;
+	rc = tell(ucmd, user_iova);
+	if (rc)
+		iova_map_remove(&ioas->map, iova, iova + length - 1, &removed);
+	return rc;
+}
+
+/* Let the areas of @chain into the IOAS, and tell the user where */
 static int ioas_add(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas,
 		    struct list_head *chain, u32 flags, u64 length,
 		    u64 *user_iova)
 {
-	unsigned long iova = *user_iova, removed;
+	unsigned long iova = *user_iova;
 	int rc;
 
 	rc = iova_map_add(&ioas->map, chain, &iova, length,
@@ -189,72 +214,70 @@ static int ioas_add(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas,
 		iova_areas_free(chain);
 		return rc;
 	}
-	*user_iova = iova;
-	rc = tell(ucmd, user_iova);
-	if (rc)
-		iova_map_remove(&ioas->map, iova, iova + length - 1, &removed);
-	return rc;
+	return tell_iova(ucmd, ioas, iova, length, user_iova);
 }
 
-/* Map a memory at a user address, for IOMMU_IOAS_MAP, and give it up */
-static int map_memory(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas,
-		      struct iommufd_memory *memory)
+/* Map a memory that is at a user address, and give it up */
+static int map_memory(struct iommufd_ioas *ioas,
+		      struct iommufd_memory *memory,
+		      struct iommufd_user_range *range)
 {
-	struct iommu_ioas_map *cmd = ucmd->cmd;
 	LIST_HEAD(chain);
 	int rc;
 
 	if (IS_ERR(memory))
 		return PTR_ERR(memory);
-	rc = iova_area_alloc(memory, offset_in_page(cmd->user_va), 0,
-			     cmd->length, map_prot(cmd->flags), &chain);
-	if (!rc)
-		rc = ioas_add(ucmd, ioas, &chain, cmd->flags, cmd->length,
-			      &cmd->iova);
+	rc = iova_area_alloc(memory, offset_in_page(range->va), 0,
+			     range->length, range->prot, &chain);
+	if (!rc) {
+		rc = iova_map_add(&ioas->map, &chain, &range->iova,
+				  range->length, range->fixed);
+		if (rc)
+			iova_areas_free(&chain);
+	}
 	iommufd_memory_put(memory);
 	return rc;
 }
 
-static int map_user(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas)
+static int map_user(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+		    struct iommufd_user_range *range)
 {
-	struct iommu_ioas_map *cmd = ucmd->cmd;
-	bool writable = cmd->flags & IOMMU_IOAS_MAP_WRITEABLE;
-
-	return map_memory(ucmd, ioas,
-			  iommufd_memory_alloc_user(&ucmd->ictx->accounts,
-						    cmd->user_va, cmd->length,
-						    writable));
+	return map_memory(ioas,
+			  iommufd_memory_alloc_user(&ictx->accounts, range->va,
+						    range->length,
+						    range->prot & IOMMU_WRITE),
+			  range);
 }
 
 /*
- * What is at a user address can be a device's memory. Where there is an HWPT it
- * shows at no cost, as memory that cannot be pinned; later would be too late.
+ * Map a range of the caller's memory. What is at a user address can be a device's
+ * memory. Where there is an HWPT it shows at no cost, as memory that cannot be
+ * pinned; later would be too late.
  */
-static int map_user_or_device(struct iommufd_ucmd *ucmd,
-			      struct iommufd_ioas *ioas)
+int iommufd_ioas_map_user(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+			  struct iommufd_user_range *range)
 {
-	struct iommu_ioas_map *cmd = ucmd->cmd;
 	bool pins = iova_map_has_hwpt(&ioas->map);
 	struct iommufd_memory *device;
 	int rc = 0;
 
 	if (pins) {
-		rc = map_user(ucmd, ioas);
+		rc = map_user(ictx, ioas, range);
 		/* To charge for so many pages can fail before there are none */
 		if (rc != -EFAULT && rc != -ENOMEM)
 			return rc;
 	}
-	device = iommufd_memory_alloc_mapped(cmd->user_va, cmd->length,
-					     cmd->flags &
-					     IOMMU_IOAS_MAP_WRITEABLE);
+	device = iommufd_memory_alloc_mapped(range->va, range->length,
+					     range->prot & IOMMU_WRITE);
 	if (device)
-		return map_memory(ucmd, ioas, device);
-	return pins ? rc : map_user(ucmd, ioas);
+		return map_memory(ioas, device, range);
+	return pins ? rc : map_user(ictx, ioas, range);
 }
 
 int iommufd_ioas_map_ioctl(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_ioas_map *cmd = ucmd->cmd;
+	struct iommufd_user_range range;
 	struct iommufd_ioas *ioas;
 	u64 last;
 	int rc;
@@ -273,7 +296,17 @@ int iommufd_ioas_map_ioctl(struct iommufd_ucmd *ucmd)
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
 
-	rc = map_user_or_device(ucmd, ioas);
+	range = (struct iommufd_user_range){
+		.va = cmd->user_va,
+		.length = cmd->length,
+		.prot = map_prot(cmd->flags),
+		.iova = cmd->iova,
+		.fixed = cmd->flags & IOMMU_IOAS_MAP_FIXED_IOVA,
+	};
+	rc = iommufd_ioas_map_user(ucmd->ictx, ioas, &range);
+	if (!rc)
+		rc = tell_iova(ucmd, ioas, range.iova, range.length,
+			       &cmd->iova);
 	iommufd_object_put(ucmd->ictx, &ioas->obj);
 	return rc;
 }

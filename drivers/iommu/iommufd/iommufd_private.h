@@ -6,6 +6,7 @@
  *
  * Locks, outermost first:
  *
+ *	iommufd_ctx.vfio.lock		who is the compatibility IOAS
  *	iommufd_access.change_lock	attach, replace and detach of an access
  *	iova_map.access_lock		accesses are told to unpin; around what
  *					they lock for that
@@ -35,8 +36,26 @@
 struct device;
 struct iommufd_device;
 struct iommufd_hwpt_paging;
+struct iommufd_ioas;
 struct msi_desc;
 struct seq_file;
+
+/**
+ * struct iommufd_vfio_compat - a context in the place of a VFIO container
+ * @lock: guards the others
+ * @ioas: the compatibility IOAS, which VFIO's ioctls work on, or NULL. It is not
+ *	linked, and takes itself out of here when it goes.
+ * @made: @ioas was made for the first group, and is given up with the last
+ * @groups: VFIO groups that have the context as their container
+ * @type: VFIO_TYPE1_IOMMU or VFIO_TYPE1v2_IOMMU, or 0 before VFIO_SET_IOMMU
+ */
+struct iommufd_vfio_compat {
+	struct mutex lock; /* guards the others */
+	struct iommufd_ioas *ioas;
+	bool made;
+	unsigned int groups;
+	unsigned int type;
+};
 
 /* Doorbell pages one context can know: a machine has one per ITS or MSI frame */
 #define IOMMUFD_MAX_DOORBELLS 32
@@ -50,6 +69,7 @@ struct seq_file;
  * @idle: woken when the last ioctl at work on a disappearing object is done
  * @groups: struct iommufd_group by iommu_group id, guarded by its xa_lock
  * @accounts: whom the memory in its IOASes is charged to
+ * @vfio: what VFIO's container ioctls need
  * @doorbell_lock: guards the two below and the doorbells' mapping in an HWPT
  * @nr_doorbells: number of valid entries in @doorbells
  * @doorbells: the pages that devices of this context ring for an MSI. The
@@ -61,6 +81,7 @@ struct iommufd_ctx {
 	wait_queue_head_t idle;
 	struct xarray groups;
 	struct iommufd_accounts accounts;
+	struct iommufd_vfio_compat vfio;
 	struct mutex doorbell_lock; /* guards the doorbells */
 	unsigned int nr_doorbells;
 	phys_addr_t doorbells[IOMMUFD_MAX_DOORBELLS];
@@ -163,6 +184,25 @@ struct iommufd_ioas {
 	struct iova_map map;
 };
 
+/**
+ * struct iommufd_user_range - memory of the caller's to be mapped
+ * @va: where it is; @va + @length - 1 does not overflow
+ * @length: its length in bytes
+ * @iova: where it goes; chosen, and filled, unless @fixed
+ * @prot: IOMMU_READ, IOMMU_WRITE, IOMMU_CACHE
+ * @fixed: @iova is not ours to choose; @iova + @length - 1 does not overflow
+ */
+struct iommufd_user_range {
+	unsigned long va;
+	unsigned long length;
+	unsigned long iova;
+	int prot;
+	bool fixed;
+};
+
+struct iommufd_ioas *iommufd_ioas_alloc(struct iommufd_ctx *ictx);
+int iommufd_ioas_map_user(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+			  struct iommufd_user_range *range);
 int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_iova_ranges_ioctl(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_allow_iovas_ioctl(struct iommufd_ucmd *ucmd);
@@ -299,6 +339,13 @@ void iommufd_sw_msi_put(struct iommufd_hwpt_paging *hwpt,
 
 void iommufd_access_object_destroy(struct iommufd_ctx *ictx,
 				   struct iommufd_object *obj);
+
+/* vfio_compat.c */
+long iommufd_vfio_ioctl(struct iommufd_ctx *ictx, unsigned int cmd,
+			unsigned long arg);
+int iommufd_vfio_ioas_ioctl(struct iommufd_ucmd *ucmd);
+void iommufd_vfio_forget_ioas(struct iommufd_ctx *ictx,
+			      struct iommufd_ioas *ioas);
 
 void iommufd_show_fdinfo(struct seq_file *m, struct file *file);
 

@@ -73,6 +73,8 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	      iommu_ioas_unmap, length),
 	IOCTL(IOMMU_OPTION, iommufd_option_ioctl,
 	      iommu_option, val64),
+	IOCTL(IOMMU_VFIO_IOAS, iommufd_vfio_ioas_ioctl,
+	      iommu_vfio_ioas, __reserved),
 #ifdef CONFIG_IOMMUFD_TEST
 	IOCTL(IOMMU_TEST_CMD, iommufd_test_ioctl,
 	      iommu_test_cmd, last),
@@ -95,6 +97,7 @@ union iommufd_cmd {
 	struct iommu_ioas_map_file map_file;
 	struct iommu_ioas_unmap unmap;
 	struct iommu_option option;
+	struct iommu_vfio_ioas vfio_ioas;
 #ifdef CONFIG_IOMMUFD_TEST
 	struct iommu_test_cmd test;
 #endif
@@ -121,6 +124,9 @@ static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
 	union iommufd_cmd buf;
 	int rc;
 
+	/* VFIO's container ioctls have the numbers before ours */
+	if (_IOC_TYPE(cmd) == IOMMUFD_TYPE && _IOC_NR(cmd) < IOMMUFD_CMD_BASE)
+		return iommufd_vfio_ioctl(ucmd.ictx, cmd, arg);
 	if (cmd != _IO(IOMMUFD_TYPE, _IOC_NR(cmd)) ||
 	    nr >= ARRAY_SIZE(iommufd_ioctls))
 		return -ENOIOCTLCMD;
@@ -155,6 +161,7 @@ static int iommufd_fops_open(struct inode *inode, struct file *file)
 	init_waitqueue_head(&ictx->idle);
 	iommufd_accounts_init(&ictx->accounts);
 	mutex_init(&ictx->doorbell_lock);
+	mutex_init(&ictx->vfio.lock);
 	file->private_data = ictx;
 	return 0;
 }
@@ -167,6 +174,7 @@ static int iommufd_fops_release(struct inode *inode, struct file *file)
 	id_table_destroy(&ictx->objects);
 	WARN_ON(!xa_empty(&ictx->groups));
 	iommufd_accounts_destroy(&ictx->accounts);
+	mutex_destroy(&ictx->vfio.lock);
 	mutex_destroy(&ictx->doorbell_lock);
 	kfree(ictx);
 	return 0;

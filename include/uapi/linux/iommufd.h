@@ -1404,13 +1404,18 @@ enum iommufd_vfio_ioas_op {
  *
  * A program that was written for a VFIO container can use an iommufd in its
  * place. VFIO_IOMMU_MAP_DMA and its like then work on one IOAS of it, the
- * compatibility IOAS. It is made when a VFIO group first needs it, or is chosen
- * here.
+ * compatibility IOAS. It is chosen here, or else made when a VFIO group first
+ * needs it. One that was made is given up when the last group leaves, and is
+ * destroyed unless an HWPT refers to it. One that was chosen stays, with what is
+ * mapped in it, until it is destroyed or another is chosen.
+ *
+ * SET and CLEAR make VFIO_SET_IOMMU possible again.
  *
  * Fails with
  *
  * - ENODEV: for GET, there is none.
  * - ENOENT: for SET, @ioas_id is not an IOAS.
+ * - EBUSY: for SET and CLEAR, the iommufd is the container of a VFIO group.
  */
 struct iommu_vfio_ioas {
 	__u32 size;
