@@ -162,6 +162,10 @@ static int iommufd_fops_open(struct inode *inode, struct file *file)
 	iommufd_accounts_init(&ictx->accounts);
 	mutex_init(&ictx->doorbell_lock);
 	mutex_init(&ictx->vfio.lock);
+	/* Programs set the limit for what VFIO's containers hold against it */
+	if (IS_ENABLED(CONFIG_IOMMUFD_VFIO_CONTAINER) &&
+	    iminor(inode) == VFIO_MINOR)
+		iommufd_accounts_set_per_process(&ictx->accounts, true);
 	file->private_data = ictx;
 	return 0;
 }
@@ -260,6 +264,14 @@ static struct miscdevice iommufd_misc = {
 	.mode = 0660,
 };
 
+static struct miscdevice iommufd_vfio_misc = {
+	.minor = VFIO_MINOR,
+	.name = "vfio",
+	.fops = &iommufd_fops,
+	.nodename = "vfio/vfio",
+	.mode = 0666,
+};
+
 /* A device of our own, for those who ask in whose name we attach to theirs */
 struct device *iommufd_misc_device(void)
 {
@@ -275,17 +287,34 @@ static int __init iommufd_init(void)
 		return rc;
 	rc = misc_register(&iommufd_misc);
 	if (rc)
-		iommufd_mock_exit();
+		goto out_mock;
+	if (IS_ENABLED(CONFIG_IOMMUFD_VFIO_CONTAINER)) {
+		rc = misc_register(&iommufd_vfio_misc);
+		if (rc)
+			goto out_misc;
+	}
+	return 0;
+
+out_misc:
+	misc_deregister(&iommufd_misc);
+out_mock:
+	iommufd_mock_exit();
 	return rc;
 }
 module_init(iommufd_init);
 
 static void __exit iommufd_exit(void)
 {
+	if (IS_ENABLED(CONFIG_IOMMUFD_VFIO_CONTAINER))
+		misc_deregister(&iommufd_vfio_misc);
 	misc_deregister(&iommufd_misc);
 	iommufd_mock_exit();
 }
 module_exit(iommufd_exit);
 
+#ifdef CONFIG_IOMMUFD_VFIO_CONTAINER
+MODULE_ALIAS_MISCDEV(VFIO_MINOR);
+MODULE_ALIAS("devname:vfio/vfio");
+#endif
 MODULE_DESCRIPTION("I/O address spaces for user space: /dev/iommu");
 MODULE_LICENSE("GPL");
