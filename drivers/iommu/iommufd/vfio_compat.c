@@ -318,14 +318,12 @@ static int map_dma(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 		.prot = IOMMU_CACHE,
 		.fixed = true,
 	};
-	int rc;
 
 	if (cmd->flags & VFIO_DMA_MAP_FLAG_READ)
 		range.prot |= IOMMU_READ;
 	if (cmd->flags & VFIO_DMA_MAP_FLAG_WRITE)
 		range.prot |= IOMMU_WRITE;
-	rc = iommufd_ioas_map_user(ictx, ioas, &range);
-	return rc == -EADDRINUSE ? -EEXIST : rc;
+	return iommufd_ioas_map_user(ictx, ioas, &range);
 }
 
 static int map_dma_ioctl(struct iommufd_ctx *ictx, void __user *arg)

@@ -264,7 +264,7 @@ TEST_F(compat, both_apis_see_one_ioas)
 	ASSERT_OK(vfio_ioas_set(self->fd, self->ioas));
 	ASSERT_OK(container_set_iommu(self->fd, VFIO_TYPE1v2_IOMMU));
 	ASSERT_OK(container_map(self->fd, DMA_RW, self->pages, PAGE, AT));
-	EXPECT_ERRNO(EADDRINUSE, ioas_map_at(self->fd, self->ioas, self->pages, PAGE, AT));
+	EXPECT_ERRNO(EEXIST, ioas_map_at(self->fd, self->ioas, self->pages, PAGE, AT));
 	EXPECT_OK(ioas_map_at(self->fd, self->ioas, self->pages, PAGE, THERE));
 	EXPECT_ERRNO(EEXIST, container_map(self->fd, DMA_RW, self->pages, PAGE, THERE));
 	EXPECT_OK(ioas_unmap(self->fd, self->ioas, AT, PAGE, NULL));
