@@ -9,7 +9,15 @@
 #include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/ioasid.h>
+#include <linux/iommu.h>
+#include <linux/list.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
+#include <linux/stddef.h>
 #include <linux/types.h>
+#include <linux/uaccess.h>
+#include <linux/xarray.h>
+#include <uapi/linux/iommufd.h>
 
 struct device;
 struct file;
@@ -17,8 +25,61 @@ struct iommu_group;
 struct iommufd_access;
 struct iommufd_ctx;
 struct iommufd_device;
+struct iommufd_hw_queue;
+struct iommufd_hwpt_paging;
+struct iommufd_vdevice;
 struct iommufd_vfio_group;
 struct page;
+
+enum iommufd_object_type {
+	IOMMUFD_OBJ_ANY,
+	IOMMUFD_OBJ_IOAS,
+	IOMMUFD_OBJ_DEVICE,
+	IOMMUFD_OBJ_HWPT_PAGING,
+	IOMMUFD_OBJ_HWPT_NESTED,
+	IOMMUFD_OBJ_ACCESS,
+	IOMMUFD_OBJ_FAULT,
+	IOMMUFD_OBJ_VIOMMU,
+	IOMMUFD_OBJ_VDEVICE,
+	IOMMUFD_OBJ_VEVENTQ,
+	IOMMUFD_OBJ_HW_QUEUE,
+#ifdef CONFIG_IOMMUFD_TEST
+	IOMMUFD_OBJ_SELFTEST,
+#endif
+	IOMMUFD_OBJ_TYPES,
+};
+
+/**
+ * struct iommufd_object - what a user can name by an id
+ * @links: one for the id, and one for each object (or kernel user) that points
+ *	here. IOMMU_DESTROY answers EBUSY while there is more than the one; zero
+ *	once it is certain that the object goes.
+ * @users: one for the id, and one for each ioctl that works with the object
+ *	right now. IOMMU_DESTROY waits for those.
+ * @type: constant from allocation on
+ * @id: constant from allocation on
+ *
+ * First member of every object. A link is made only by someone who holds a user
+ * reference or a link already, or by iommufd_object_link_live().
+ */
+struct iommufd_object {
+	refcount_t links;
+	refcount_t users;
+	enum iommufd_object_type type;
+	u32 id;
+};
+
+/**
+ * iommufd_object_link_live - Point to an object that may be about to go
+ * @obj: an object whose memory something else keeps: its own destruction waits
+ *	for what the caller holds
+ *
+ * Return: true with a link, or false where it is too late for that.
+ */
+static inline bool iommufd_object_link_live(struct iommufd_object *obj)
+{
+	return refcount_inc_not_zero(&obj->links);
+}
 
 /**
  * enum iommufd_access_flags - How memory is accessed
@@ -50,7 +111,305 @@ struct iommufd_access_ops {
 	void (*unmap)(void *data, unsigned long iova, unsigned long length);
 };
 
+#ifdef CONFIG_IOMMU_API
+
+/**
+ * DOC: Objects that a driver embeds
+ *
+ * A driver that gives VMs a share of its hardware has state for each VIOMMU,
+ * VDEVICE and HW_QUEUE. It declares a struct that begins with the core's and
+ * tells its size, by one of the macros below. The core allocates it zeroed,
+ * fills its own part, has the driver fill the other, and frees it. Each has a
+ * function of the driver's that undoes what the driver did; it is not called
+ * where the driver's init failed.
+ */
+#define __IOMMUFD_STRUCT_SIZE(driver_struct, core_struct, member)            \
+	(sizeof(driver_struct) +                                             \
+	 BUILD_BUG_ON_ZERO(offsetof(driver_struct, member)) +                \
+	 BUILD_BUG_ON_ZERO(!__same_type(struct core_struct,                  \
+					((driver_struct *)NULL)->member)))
+
+/* What iommu_ops.get_viommu_size() returns */
+#define VIOMMU_STRUCT_SIZE(driver_struct, member) \
+	__IOMMUFD_STRUCT_SIZE(driver_struct, iommufd_viommu, member)
+
+/* What iommufd_viommu_ops.vdevice_size is set to */
+#define VDEVICE_STRUCT_SIZE(driver_struct, member) \
+	__IOMMUFD_STRUCT_SIZE(driver_struct, iommufd_vdevice, member)
+
+/* What iommufd_viommu_ops.get_hw_queue_size() returns */
+#define HW_QUEUE_STRUCT_SIZE(driver_struct, member) \
+	__IOMMUFD_STRUCT_SIZE(driver_struct, iommufd_hw_queue, member)
+
+/**
+ * struct iommufd_viommu - one VM's share of a physical IOMMU
+ * @obj: linked to by each HWPT_NESTED, VDEVICE, VEVENTQ and HW_QUEUE made of it,
+ *	and by each mapping of a page of the driver's
+ * @ictx: the context it is in
+ * @iommu_dev: the physical IOMMU, which does not go while the object is there
+ * @hwpt: the nesting parent, linked
+ * @ops: the driver's; constant
+ * @type: constant
+ * @vdevs: struct iommufd_vdevice by virtual id. Read under RCU or its xa_lock.
+ * @veventqs: struct iommufd_veventq, at most one of each type. Read under RCU.
+ *
+ * First member of the driver's struct.
+ */
+struct iommufd_viommu {
+	struct iommufd_object obj;
+	struct iommufd_ctx *ictx;
+	struct iommu_device *iommu_dev;
+	struct iommufd_hwpt_paging *hwpt;
+	const struct iommufd_viommu_ops *ops;
+	u32 type;
+	struct xarray vdevs;
+	struct list_head veventqs;
+};
+
+/**
+ * struct iommufd_vdevice - what a device is called in a VM
+ * @obj: nothing links to it
+ * @viommu: where it has that name. Linked, as long as @idev is there.
+ * @idev: the device, or NULL once that is unbound: then the object does nothing.
+ *	Guarded by the context's vdevice_lock.
+ * @dev: the same device; to be used only while it is found in the VIOMMU
+ * @virt_id: its name; constant
+ * @destroy: set by vdevice_init() where there is something to undo. The device
+ *	is still bound. Lookups may still find the VDEVICE, until the next grace
+ *	period of RCU.
+ * @rcu: frees it after a grace period
+ *
+ * First member of the driver's struct. A device has at most one.
+ */
+struct iommufd_vdevice {
+	struct iommufd_object obj;
+	struct iommufd_viommu *viommu;
+	struct iommufd_device *idev;
+	struct device *dev;
+	u64 virt_id;
+	void (*destroy)(struct iommufd_vdevice *vdev);
+	struct rcu_head rcu;
+};
+
+/**
+ * struct iommufd_hw_queue - a queue in guest memory that the hardware reads
+ * @obj: linked to by a queue that depends on it
+ * @viommu: of which IOMMU it is, linked
+ * @access: pins its memory, or NULL
+ * @base_addr: where it is, as the nesting parent translates it
+ * @length: bytes in it
+ * @type: constant
+ * @destroy: set by hw_queue_init_phys() where there is something to undo. The
+ *	hardware must not read the queue any more when it returns.
+ *
+ * First member of the driver's struct.
+ */
+struct iommufd_hw_queue {
+	struct iommufd_object obj;
+	struct iommufd_viommu *viommu;
+	struct iommufd_access *access;
+	u64 base_addr;
+	size_t length;
+	u32 type;
+	void (*destroy)(struct iommufd_hw_queue *hw_queue);
+};
+
+/**
+ * struct iommufd_viommu_ops - what a driver does for a VIOMMU
+ * @destroy: undo viommu_init(). Nothing is made of the VIOMMU any more. Optional
+ * @alloc_domain_nested: make a domain of type IOMMU_DOMAIN_NESTED, a stage 1 of
+ *	the VM in what @user_data says, above @viommu's parent. @flags are enum
+ *	iommufd_hwpt_alloc_flags. Returns an ERR_PTR on failure: -EOPNOTSUPP for
+ *	a flag or type that it does not know, -EIO for bits that are not the
+ *	user's. Optional
+ * @cache_invalidate: do what the entries of @array say, in order, and set its
+ *	entry_num to how many were done, on success and on failure. An array of
+ *	none tells whether the type is known. See iommu_walk_user_array().
+ *	Optional
+ * @vdevice_size: size of the driver's struct for a VDEVICE, by
+ *	VDEVICE_STRUCT_SIZE(), or 0 where the core's is enough
+ * @vdevice_init: fill the driver's part, and refuse a virtual id that cannot be:
+ *	-EINVAL. Nobody can look it up before it returns. Optional
+ * @get_hw_queue_size: size of the driver's struct for a HW_QUEUE of that type,
+ *	by HW_QUEUE_STRUCT_SIZE(), or 0 for a type that there is not. Optional
+ * @hw_queue_init_phys: let the hardware read the queue number @index of the
+ *	VIOMMU, physically at @base_addr_pa, where its memory stays. Returns
+ *	-EINVAL for an index or length that cannot be, -EEXIST for an index in
+ *	use, -EIO where the queue of the index before is missing. Set with
+ *	@get_hw_queue_size
+ *
+ * The ops of one VIOMMU may be called at once from several threads.
+ */
+struct iommufd_viommu_ops {
+	void (*destroy)(struct iommufd_viommu *viommu);
+	struct iommu_domain *
+	(*alloc_domain_nested)(struct iommufd_viommu *viommu, u32 flags,
+			       const struct iommu_user_data *user_data);
+	int (*cache_invalidate)(struct iommufd_viommu *viommu,
+				struct iommu_user_data_array *array);
+	const size_t vdevice_size;
+	int (*vdevice_init)(struct iommufd_vdevice *vdev);
+	size_t (*get_hw_queue_size)(struct iommufd_viommu *viommu, u32 type);
+	int (*hw_queue_init_phys)(struct iommufd_hw_queue *hw_queue, u32 index,
+				  phys_addr_t base_addr_pa);
+};
+
+/**
+ * iommufd_hw_queue_depend - Keep a queue as long as another one is there
+ * @dependent: the queue about to be made
+ * @depended: the queue that it needs, which cannot be freed meanwhile, for its
+ *	destroy() waits for a lock that the caller holds
+ *
+ * Return: true, or false where @depended is about to go.
+ */
+static inline bool iommufd_hw_queue_depend(struct iommufd_hw_queue *dependent,
+					   struct iommufd_hw_queue *depended)
+{
+	return !WARN_ON(dependent->viommu != depended->viommu) &&
+	       iommufd_object_link_live(&depended->obj);
+}
+
+/**
+ * iommufd_hw_queue_undepend - Undo iommufd_hw_queue_depend()
+ * @dependent: the queue that goes, or could not be made
+ * @depended: the queue that it needed
+ */
+static inline void iommufd_hw_queue_undepend(struct iommufd_hw_queue *dependent,
+					     struct iommufd_hw_queue *depended)
+{
+	refcount_dec(&depended->obj.links);
+}
+
+/* No struct of the user API is near to this: what is longer is no struct */
+#define IOMMU_USER_DATA_MAX PAGE_SIZE
+
+static inline int
+__iommu_copy_struct_from_user(void *to, size_t size, size_t min_size, u32 type,
+			      const struct iommu_user_data *user_data)
+{
+	if (user_data->type != type || user_data->len < min_size)
+		return -EINVAL;
+	if (user_data->len > IOMMU_USER_DATA_MAX)
+		return -E2BIG;
+	return copy_struct_from_user(to, size, user_data->uptr, user_data->len);
+}
+
+/**
+ * iommu_copy_struct_from_user - Read a driver's struct from user memory
+ * @to: pointer to the kernel's version of the struct
+ * @user_data: the user's
+ * @data_type: the type that it must be of
+ * @min_last: last member of the first version of the struct
+ *
+ * What the user's struct does not have is zero.
+ *
+ * Return: 0; -EINVAL for another type or a shorter struct; -E2BIG where there is
+ * more than the kernel knows, and it is not zero; -EFAULT.
+ */
+#define iommu_copy_struct_from_user(to, user_data, data_type, min_last)      \
+	__iommu_copy_struct_from_user(to, sizeof(*(to)),                     \
+				      offsetofend(typeof(*(to)), min_last),  \
+				      data_type, user_data)
+
+static inline int
+__iommu_copy_struct_to_user(const struct iommu_user_data *user_data, u32 type,
+			    const void *from, size_t size, size_t min_size)
+{
+	if (user_data->type != type || user_data->len < min_size)
+		return -EINVAL;
+	if (copy_to_user(user_data->uptr, from, min(size, user_data->len)))
+		return -EFAULT;
+	return 0;
+}
+
+/**
+ * iommu_copy_struct_to_user - Write a driver's struct to user memory
+ * @user_data: the user's, which iommu_copy_struct_from_user() has read
+ * @from: pointer to the kernel's version of the struct
+ * @data_type: the type that it must be of
+ * @min_last: last member of the first version of the struct
+ *
+ * Writes as much as the user has room for.
+ *
+ * Return: 0, -EINVAL or -EFAULT.
+ */
+#define iommu_copy_struct_to_user(user_data, from, data_type, min_last)      \
+	__iommu_copy_struct_to_user(user_data, data_type, from,              \
+				    sizeof(*(from)),                         \
+				    offsetofend(typeof(*(from)), min_last))
+
+static inline int
+__iommu_copy_struct_from_user_array(void *to, size_t size, size_t min_size,
+				    u32 type, u32 index,
+				    const struct iommu_user_data_array *array)
+{
+	struct iommu_user_data entry = {
+		.type = array->type,
+		.uptr = array->uptr + array->entry_len * index,
+		.len = array->entry_len,
+	};
+
+	if (index >= array->entry_num)
+		return -EINVAL;
+	return __iommu_copy_struct_from_user(to, size, min_size, type, &entry);
+}
+
+/**
+ * iommu_copy_struct_from_user_array - Read one entry of an array in user memory
+ * @to: pointer to the kernel's version of the entry
+ * @user_array: the array
+ * @data_type: the type that it must be of
+ * @index: which entry
+ * @min_last: last member of the first version of the entry
+ *
+ * For a look at one entry. iommu_walk_user_array() is the way to read them all.
+ *
+ * Return: as iommu_copy_struct_from_user().
+ */
+#define iommu_copy_struct_from_user_array(to, user_array, data_type, index,  \
+					  min_last)                          \
+	__iommu_copy_struct_from_user_array(                                 \
+		to, sizeof(*(to)), offsetofend(typeof(*(to)), min_last),     \
+		data_type, index, user_array)
+
+/**
+ * struct iommu_user_entry - what the entries of an array are to the kernel
+ * @type: the type of the array
+ * @size: size of the kernel's version of an entry
+ * @min_size: size of the first version
+ * @align: alignment of an entry. No version has a size that is not a multiple.
+ * @handle: does @nr entries, in the kernel's version one behind the other, and
+ *	returns how many it did. Where these are not all it sets @error to what
+ *	is wrong with the next. The entries are the callee's to change. At least
+ *	one, and as many as 4 KiB hold.
+ */
+struct iommu_user_entry {
+	u32 type;
+	size_t size;
+	size_t min_size;
+	size_t align;
+	u32 (*handle)(void *context, void *entries, u32 nr, int *error);
+};
+
+#define IOMMU_USER_ENTRY(_type, _struct, _min_last, _handle)                 \
+	{                                                                    \
+		.type = (_type),                                             \
+		.size = sizeof(_struct),                                     \
+		.min_size = offsetofend(_struct, _min_last),                 \
+		.align = __alignof__(_struct),                               \
+		.handle = (_handle),                                         \
+	}
+
+#endif /* CONFIG_IOMMU_API */
+
 #if IS_ENABLED(CONFIG_IOMMUFD)
+
+int iommu_walk_user_array(struct iommu_user_data_array *array,
+			  const struct iommu_user_entry *entry, void *context);
+struct device *iommufd_viommu_find_dev(struct iommufd_viommu *viommu,
+				       unsigned long vdev_id);
+int iommufd_viommu_get_vdev_id(struct iommufd_viommu *viommu,
+			       struct device *dev, unsigned long *vdev_id);
 
 struct iommufd_ctx *iommufd_ctx_from_file(struct file *file);
 struct iommufd_ctx *iommufd_ctx_from_fd(int fd);
@@ -92,6 +451,26 @@ struct iommufd_ctx *iommufd_vfio_ctx(struct iommufd_vfio_group *member);
 u32 iommufd_vfio_ioas_id(struct iommufd_vfio_group *member);
 
 #else /* !CONFIG_IOMMUFD */
+
+static inline int iommu_walk_user_array(struct iommu_user_data_array *array,
+					const struct iommu_user_entry *entry,
+					void *context)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline struct device *
+iommufd_viommu_find_dev(struct iommufd_viommu *viommu, unsigned long vdev_id)
+{
+	return NULL;
+}
+
+static inline int iommufd_viommu_get_vdev_id(struct iommufd_viommu *viommu,
+					     struct device *dev,
+					     unsigned long *vdev_id)
+{
+	return -ENOENT;
+}
 
 static inline struct iommufd_ctx *iommufd_ctx_from_file(struct file *file)
 {

@@ -294,84 +294,83 @@ static void group_unreserve(struct iommufd_group *group, struct iova_map *map)
 }
 
 /* What must hold of an HWPT before the device's DMA may go through it */
-static int idev_fit_hwpt(struct iommufd_device *idev,
-			 struct iommufd_hwpt_paging *hwpt)
+static int idev_fit_hwpt(struct iommufd_device *idev, struct iommufd_hwpt *hwpt)
 {
-	if (idev->enforce_cache_coherency && !hwpt->enforce_cache_coherency)
+	struct iommufd_hwpt_paging *paging = hwpt_to_paging(hwpt);
+
+	if (idev->enforce_cache_coherency && !paging->enforce_cache_coherency)
 		return -EINVAL;
 	/* Its writes would be missing in the record */
-	if (hwpt->map_hwpt.domain->dirty_ops &&
+	if (paging->common.domain->dirty_ops &&
 	    !device_iommu_capable(idev->dev, IOMMU_CAP_DIRTY_TRACKING))
 		return -EINVAL;
 	return 0;
 }
 
-static int group_attach(struct iommufd_group *group,
-			struct iommufd_hwpt_paging *hwpt)
+static int group_attach(struct iommufd_group *group, struct iommufd_hwpt *hwpt)
 {
+	struct iommufd_hwpt_paging *paging = hwpt_to_paging(hwpt);
 	int rc;
 
-	rc = iommufd_sw_msi_get(hwpt, group->msi_window);
+	rc = iommufd_sw_msi_get(paging, group->msi_window);
 	if (rc)
 		return rc;
-	rc = iommu_attach_group(hwpt->map_hwpt.domain, group->iommu_group);
+	rc = iommu_attach_group(hwpt->domain, group->iommu_group);
 	if (rc)
 		goto out_put;
-	rc = iommufd_sw_msi_refresh(hwpt);
+	rc = iommufd_sw_msi_refresh(paging);
 	if (rc)
 		goto out_detach;
 	group->hwpt = hwpt;
 	return 0;
 
 out_detach:
-	iommu_detach_group(hwpt->map_hwpt.domain, group->iommu_group);
+	iommu_detach_group(hwpt->domain, group->iommu_group);
 out_put:
-	iommufd_sw_msi_put(hwpt, group->msi_window);
+	iommufd_sw_msi_put(paging, group->msi_window);
 	return rc;
 }
 
 static void group_detach(struct iommufd_group *group)
 {
-	struct iommufd_hwpt_paging *hwpt = group->hwpt;
+	struct iommufd_hwpt *hwpt = group->hwpt;
 
-	iommu_detach_group(hwpt->map_hwpt.domain, group->iommu_group);
-	iommufd_sw_msi_put(hwpt, group->msi_window);
+	iommu_detach_group(hwpt->domain, group->iommu_group);
+	iommufd_sw_msi_put(hwpt_to_paging(hwpt), group->msi_window);
 	group->hwpt = NULL;
 }
 
-static int group_replace(struct iommufd_group *group,
-			 struct iommufd_hwpt_paging *hwpt)
+static int group_replace(struct iommufd_group *group, struct iommufd_hwpt *hwpt)
 {
-	struct iommufd_hwpt_paging *old = group->hwpt;
+	struct iommufd_hwpt_paging *paging = hwpt_to_paging(hwpt);
+	struct iommufd_hwpt *old = group->hwpt;
 	int rc;
 
-	rc = iommufd_sw_msi_get(hwpt, group->msi_window);
+	rc = iommufd_sw_msi_get(paging, group->msi_window);
 	if (rc)
 		return rc;
-	rc = iommu_group_replace_domain(group->iommu_group,
-					hwpt->map_hwpt.domain);
+	rc = iommu_group_replace_domain(group->iommu_group, hwpt->domain);
 	if (rc)
 		goto out_put;
-	rc = iommufd_sw_msi_refresh(hwpt);
+	rc = iommufd_sw_msi_refresh(paging);
 	if (rc)
 		goto out_back;
-	iommufd_sw_msi_put(old, group->msi_window);
+	iommufd_sw_msi_put(hwpt_to_paging(old), group->msi_window);
 	group->hwpt = hwpt;
 	return 0;
 
 out_back:
-	WARN_ON(iommu_group_replace_domain(group->iommu_group,
-					   old->map_hwpt.domain));
+	WARN_ON(iommu_group_replace_domain(group->iommu_group, old->domain));
 	/* As well as it goes: the same doorbells were mapped here before */
-	iommufd_sw_msi_refresh(old);
+	iommufd_sw_msi_refresh(hwpt_to_paging(old));
 out_put:
-	iommufd_sw_msi_put(hwpt, group->msi_window);
+	iommufd_sw_msi_put(paging, group->msi_window);
 	return rc;
 }
 
-static int idev_attach(struct iommufd_device *idev,
-		       struct iommufd_hwpt_paging *hwpt)
+static int idev_attach(struct iommufd_device *idev, struct iommufd_hwpt *hwpt)
 {
+	struct iova_map *map = &hwpt_to_ioas(hwpt)->map;
 	struct iommufd_group *group = idev->group;
 	int rc;
 
@@ -382,14 +381,14 @@ static int idev_attach(struct iommufd_device *idev,
 	if (group->hwpt && group->hwpt != hwpt)
 		return -EINVAL;
 
-	rc = idev_reserve(idev, &hwpt->ioas->map);
+	rc = idev_reserve(idev, map);
 	if (rc)
 		return rc;
 	rc = idev_fit_hwpt(idev, hwpt);
 	if (!rc && !group->hwpt)
 		rc = group_attach(group, hwpt);
 	if (rc) {
-		idev_unreserve(idev, &hwpt->ioas->map);
+		idev_unreserve(idev, map);
 		return rc;
 	}
 	list_add_tail(&idev->group_item, &group->attached);
@@ -397,12 +396,11 @@ static int idev_attach(struct iommufd_device *idev,
 	return 0;
 }
 
-static int idev_replace(struct iommufd_device *idev,
-			struct iommufd_hwpt_paging *hwpt)
+static int idev_replace(struct iommufd_device *idev, struct iommufd_hwpt *hwpt)
 {
 	struct iommufd_group *group = idev->group;
-	struct iommufd_hwpt_paging *old = group->hwpt;
-	struct iova_map *map = &hwpt->ioas->map;
+	struct iova_map *map = &hwpt_to_ioas(hwpt)->map;
+	struct iommufd_hwpt *old = group->hwpt;
 	struct iova_map *leave;
 	int rc;
 
@@ -413,7 +411,7 @@ static int idev_replace(struct iommufd_device *idev,
 	if (old == hwpt)
 		return 0;
 
-	leave = &old->ioas->map;
+	leave = &hwpt_to_ioas(old)->map;
 	rc = map != leave ? group_reserve(group, map) : 0;
 	if (rc)
 		return rc;
@@ -446,17 +444,16 @@ static int idev_replace(struct iommufd_device *idev,
  */
 struct idev_move {
 	struct iommufd_device *idev;
-	int (*move)(struct iommufd_device *idev,
-		    struct iommufd_hwpt_paging *hwpt);
-	struct iommufd_hwpt_paging *left;
+	int (*move)(struct iommufd_device *idev, struct iommufd_hwpt *hwpt);
+	struct iommufd_hwpt *left;
 	size_t links;
-	struct iommufd_hwpt_paging *made;
+	struct iommufd_hwpt *made;
 };
 
-static int idev_move(struct idev_move *move, struct iommufd_hwpt_paging *hwpt)
+static int idev_move(struct idev_move *move, struct iommufd_hwpt *hwpt)
 {
 	struct iommufd_group *group = move->idev->group;
-	struct iommufd_hwpt_paging *old;
+	struct iommufd_hwpt *old;
 	int rc;
 
 	mutex_lock(&group->lock);
@@ -491,14 +488,14 @@ next_automatic(struct iommufd_ioas *ioas, struct iommufd_hwpt_paging *prev)
 	hwpt = list_prepare_entry(hwpt, &ioas->map.hwpts, map_hwpt.item);
 	list_for_each_entry_continue(hwpt, &ioas->map.hwpts, map_hwpt.item) {
 		if (hwpt->automatic &&
-		    iommufd_object_tryget(hwpt->ictx, &hwpt->obj))
+		    iommufd_object_tryget(hwpt->common.ictx, &hwpt->common.obj))
 			goto found;
 	}
 	hwpt = NULL;
 found:
 	up_read(&ioas->map.rwsem);
 	if (prev)
-		iommufd_object_put(prev->ictx, &prev->obj);
+		iommufd_object_put(prev->common.ictx, &prev->common.obj);
 	return hwpt;
 }
 
@@ -519,16 +516,16 @@ static int idev_move_new(struct idev_move *move, struct iommufd_ioas *ioas,
 	 * Once attached it can be left by another device of the group, before
 	 * it is published: with a link of our own it stays until we are done.
 	 */
-	iommufd_object_link(&hwpt->obj);
-	rc = idev_move(move, hwpt);
+	iommufd_object_link(&hwpt->common.obj);
+	rc = idev_move(move, &hwpt->common);
 	if (rc) {
-		iommufd_object_unlink(&hwpt->obj);
-		iommufd_object_abort(ictx, &hwpt->obj);
+		iommufd_object_unlink(&hwpt->common.obj);
+		iommufd_object_abort(ictx, &hwpt->common.obj);
 		return rc;
 	}
-	move->made = hwpt;
-	*hwpt_id = hwpt->obj.id;
-	iommufd_object_publish(ictx, &hwpt->obj);
+	move->made = &hwpt->common;
+	*hwpt_id = hwpt->common.obj.id;
+	iommufd_object_publish(ictx, &hwpt->common.obj);
 	return 0;
 }
 
@@ -541,12 +538,12 @@ static int idev_move_ioas(struct idev_move *move, struct iommufd_ioas *ioas,
 
 	mutex_lock(&ioas->auto_lock);
 	while ((hwpt = next_automatic(ioas, hwpt))) {
-		rc = idev_move(move, hwpt);
+		rc = idev_move(move, &hwpt->common);
 		/* -EINVAL: not for this device, another may be */
 		if (rc == -EINVAL)
 			continue;
-		*hwpt_id = hwpt->obj.id;
-		iommufd_object_put(hwpt->ictx, &hwpt->obj);
+		*hwpt_id = hwpt->common.obj.id;
+		iommufd_object_put(hwpt->common.ictx, &hwpt->common.obj);
 		goto out_unlock;
 	}
 	rc = idev_move_new(move, ioas, hwpt_id);
@@ -574,8 +571,8 @@ static int idev_move_id(struct idev_move *move, ioasid_t pasid, u32 *pt_id)
 				    pt_id);
 		break;
 	case IOMMUFD_OBJ_HWPT_PAGING:
-		rc = idev_move(move,
-			       container_of(pt, struct iommufd_hwpt_paging, obj));
+	case IOMMUFD_OBJ_HWPT_NESTED:
+		rc = idev_move(move, to_hwpt(pt));
 		break;
 	default:
 		rc = -EINVAL;
@@ -648,7 +645,7 @@ EXPORT_SYMBOL_NS_GPL(iommufd_device_replace, IOMMUFD);
 void iommufd_device_detach(struct iommufd_device *idev, ioasid_t pasid)
 {
 	struct iommufd_group *group = idev->group;
-	struct iommufd_hwpt_paging *hwpt;
+	struct iommufd_hwpt *hwpt;
 
 	mutex_lock(&group->lock);
 	hwpt = group->hwpt;
@@ -659,7 +656,7 @@ void iommufd_device_detach(struct iommufd_device *idev, ioasid_t pasid)
 	list_del_init(&idev->group_item);
 	if (list_empty(&group->attached))
 		group_detach(group);
-	idev_unreserve(idev, &hwpt->ioas->map);
+	idev_unreserve(idev, &hwpt_to_ioas(hwpt)->map);
 	mutex_unlock(&group->lock);
 	iommufd_hwpt_unlink(hwpt);
 }

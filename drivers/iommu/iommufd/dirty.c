@@ -30,8 +30,8 @@ static struct iommufd_hwpt_paging *get_hwpt(struct iommufd_ctx *ictx, u32 id)
 	obj = iommufd_object_get(ictx, id, IOMMUFD_OBJ_HWPT_PAGING);
 	if (IS_ERR(obj))
 		return ERR_CAST(obj);
-	hwpt = container_of(obj, struct iommufd_hwpt_paging, obj);
-	if (!hwpt->map_hwpt.domain->dirty_ops) {
+	hwpt = to_hwpt_paging(obj);
+	if (!hwpt->common.domain->dirty_ops) {
 		iommufd_object_put(ictx, obj);
 		return ERR_PTR(-EOPNOTSUPP);
 	}
@@ -68,7 +68,7 @@ static int read_areas(struct iommufd_hwpt_paging *hwpt, unsigned long start,
 		      unsigned long last, unsigned long flags,
 		      struct iova_bitmap *bitmap)
 {
-	struct iommu_domain *domain = hwpt->map_hwpt.domain;
+	struct iommu_domain *domain = hwpt->common.domain;
 	struct iommu_iotlb_gather gather;
 	struct iommu_dirty_bitmap dirty;
 	struct iova_area *area;
@@ -221,13 +221,13 @@ int iommufd_hwpt_get_dirty_bitmap_ioctl(struct iommufd_ucmd *ucmd)
 		rc = read_range(hwpt, cmd, last);
 	else
 		rc = -EINVAL;
-	iommufd_object_put(ucmd->ictx, &hwpt->obj);
+	iommufd_object_put(ucmd->ictx, &hwpt->common.obj);
 	return rc;
 }
 
 static int set_tracking(struct iommufd_hwpt_paging *hwpt, bool enable)
 {
-	struct iommu_domain *domain = hwpt->map_hwpt.domain;
+	struct iommu_domain *domain = hwpt->common.domain;
 	int rc;
 
 	lockdep_assert_held_write(&hwpt->ioas->map.rwsem);
@@ -260,6 +260,6 @@ int iommufd_hwpt_set_dirty_tracking_ioctl(struct iommufd_ucmd *ucmd)
 					IOMMU_HWPT_DIRTY_TRACKING_ENABLE);
 		up_write(&hwpt->ioas->map.rwsem);
 	}
-	iommufd_object_put(ucmd->ictx, &hwpt->obj);
+	iommufd_object_put(ucmd->ictx, &hwpt->common.obj);
 	return rc;
 }

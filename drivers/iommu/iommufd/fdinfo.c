@@ -30,8 +30,7 @@ static void show_ioas(struct seq_file *m, struct iommufd_object *obj)
 
 static void show_hwpt_paging(struct seq_file *m, struct iommufd_object *obj)
 {
-	struct iommufd_hwpt_paging *hwpt =
-		container_of(obj, struct iommufd_hwpt_paging, obj);
+	struct iommufd_hwpt_paging *hwpt = to_hwpt_paging(obj);
 
 	seq_printf(m, "hwpt_paging:\tid %u refs %u ioas %u automatic %d\n",
 		   obj->id, object_refs(obj), hwpt->ioas->obj.id,

@@ -7,11 +7,6 @@
 
 #include "iommufd_private.h"
 
-static struct iommufd_hwpt_paging *to_hwpt_paging(struct iommufd_object *obj)
-{
-	return container_of(obj, struct iommufd_hwpt_paging, obj);
-}
-
 void iommufd_hwpt_paging_destroy(struct iommufd_ctx *ictx,
 				 struct iommufd_object *obj)
 {
@@ -19,8 +14,8 @@ void iommufd_hwpt_paging_destroy(struct iommufd_ctx *ictx,
 
 	if (!list_empty(&hwpt->map_hwpt.item))
 		iova_map_remove_hwpt(&hwpt->ioas->map, &hwpt->map_hwpt);
-	if (hwpt->map_hwpt.domain)
-		iommu_domain_free(hwpt->map_hwpt.domain);
+	if (hwpt->common.domain)
+		iommu_domain_free(hwpt->common.domain);
 	if (hwpt->ioas)
 		iommufd_object_unlink(&hwpt->ioas->obj);
 }
@@ -31,7 +26,7 @@ void iommufd_hwpt_paging_destroy(struct iommufd_ctx *ictx,
  */
 static int hwpt_enforce_cc(struct iommufd_hwpt_paging *hwpt)
 {
-	struct iommu_domain *domain = hwpt->map_hwpt.domain;
+	struct iommu_domain *domain = hwpt->common.domain;
 
 	if (!domain->ops->enforce_cache_coherency ||
 	    !domain->ops->enforce_cache_coherency(domain))
@@ -51,7 +46,8 @@ static int hwpt_paging_build(struct iommufd_hwpt_paging *hwpt,
 	if (IS_ERR(domain))
 		return PTR_ERR(domain);
 	hwpt->map_hwpt.domain = domain;
-	domain->iommufd_hwpt = hwpt;
+	hwpt->common.domain = domain;
+	domain->iommufd_hwpt = &hwpt->common;
 	domain->sw_msi = iommufd_sw_msi;
 
 	/* A driver that knows its limits only once a device is attached */
@@ -81,7 +77,7 @@ iommufd_hwpt_paging_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 				    IOMMUFD_OBJ_HWPT_PAGING);
 	if (IS_ERR(hwpt))
 		return hwpt;
-	hwpt->ictx = ictx;
+	hwpt->common.ictx = ictx;
 	hwpt->msi_window = IOMMUFD_NO_MSI_WINDOW;
 	INIT_LIST_HEAD(&hwpt->map_hwpt.item);
 	hwpt->ioas = ioas;
@@ -89,16 +85,17 @@ iommufd_hwpt_paging_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 
 	rc = hwpt_paging_build(hwpt, idev, flags, user_data);
 	if (rc) {
-		iommufd_object_abort(ictx, &hwpt->obj);
+		iommufd_object_abort(ictx, &hwpt->common.obj);
 		return ERR_PTR(rc);
 	}
 	return hwpt;
 }
 
 /* A device points here no more */
-void iommufd_hwpt_unlink(struct iommufd_hwpt_paging *hwpt)
+void iommufd_hwpt_unlink(struct iommufd_hwpt *hwpt)
 {
-	if (hwpt->automatic)
+	if (hwpt->obj.type == IOMMUFD_OBJ_HWPT_PAGING &&
+	    to_hwpt_paging(&hwpt->obj)->automatic)
 		iommufd_object_unlink_destroy(hwpt->ictx, &hwpt->obj);
 	else
 		iommufd_object_unlink(&hwpt->obj);
@@ -165,11 +162,11 @@ int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 	if (IS_ERR(hwpt))
 		return PTR_ERR(hwpt);
 
-	cmd->out_hwpt_id = hwpt->obj.id;
+	cmd->out_hwpt_id = hwpt->common.obj.id;
 	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 	if (rc)
-		iommufd_object_abort(ucmd->ictx, &hwpt->obj);
+		iommufd_object_abort(ucmd->ictx, &hwpt->common.obj);
 	else
-		iommufd_object_publish(ucmd->ictx, &hwpt->obj);
+		iommufd_object_publish(ucmd->ictx, &hwpt->common.obj);
 	return rc;
 }

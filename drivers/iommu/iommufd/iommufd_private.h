@@ -23,6 +23,7 @@
 #define __IOMMUFD_PRIVATE_H
 
 #include <linux/iommu.h>
+#include <linux/iommufd.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
@@ -35,7 +36,6 @@
 
 struct device;
 struct iommufd_device;
-struct iommufd_hwpt_paging;
 struct iommufd_ioas;
 struct msi_desc;
 struct seq_file;
@@ -85,37 +85,6 @@ struct iommufd_ctx {
 	struct mutex doorbell_lock; /* guards the doorbells */
 	unsigned int nr_doorbells;
 	phys_addr_t doorbells[IOMMUFD_MAX_DOORBELLS];
-};
-
-enum iommufd_object_type {
-	IOMMUFD_OBJ_ANY,
-	IOMMUFD_OBJ_IOAS,
-	IOMMUFD_OBJ_DEVICE,
-	IOMMUFD_OBJ_HWPT_PAGING,
-	IOMMUFD_OBJ_ACCESS,
-#ifdef CONFIG_IOMMUFD_TEST
-	IOMMUFD_OBJ_SELFTEST,
-#endif
-	IOMMUFD_OBJ_TYPES,
-};
-
-/**
- * struct iommufd_object - what a user can name by an id
- * @links: one for the id, and one for each object (or kernel user) that points
- *	here. IOMMU_DESTROY answers EBUSY while there is more than the one.
- * @users: one for the id, and one for each ioctl that works with the object
- *	right now. IOMMU_DESTROY waits for those.
- * @type: constant from allocation on
- * @id: constant from allocation on
- *
- * First member of every object. A link is made only by someone who holds a user
- * reference or a link already.
- */
-struct iommufd_object {
-	refcount_t links;
-	refcount_t users;
-	enum iommufd_object_type type;
-	u32 id;
 };
 
 /**
@@ -226,31 +195,60 @@ static inline struct iommufd_ioas *iommufd_get_ioas(struct iommufd_ctx *ictx,
 }
 
 /**
- * struct iommufd_hwpt_paging - an I/O page table that holds an IOAS
- * @obj: linked to by each device attached to it
+ * struct iommufd_hwpt - what all hardware page tables have in common
+ * @obj: linked to by each device attached to it, and by what is made on top
  * @ictx: the context it is in
+ * @domain: the IOMMU driver's; constant once the HWPT is published
+ * @fault: where page faults of devices attached to it go, linked, or NULL
+ * @pasid_compat: a device that uses PASIDs can be attached to it
+ */
+struct iommufd_hwpt {
+	struct iommufd_object obj;
+	struct iommufd_ctx *ictx;
+	struct iommu_domain *domain;
+	struct iommufd_fault *fault;
+	bool pasid_compat;
+};
+
+/**
+ * struct iommufd_hwpt_paging - an I/O page table that holds an IOAS
+ * @common: what each HWPT has
  * @ioas: what it holds, linked
  * @map_hwpt: its place in the IOAS's map, with the domain
  * @automatic: made by an attach to the IOAS; goes with the last detach
+ * @nest_parent: HWPT_NESTED and VIOMMUs can be made on it; constant
  * @enforce_cache_coherency: no DMA through it can bypass the CPU's caches;
  *	constant
  * @dirty_tracking: what devices write to is recorded; guarded by the rwsem of
  *	the IOAS's map
- * @msi_groups: how many groups attached to it have a software MSI window;
- *	guarded by the context's doorbell_lock
+ * @msi_groups: how many groups attached to it, or to what is nested on it, have
+ *	a software MSI window; guarded by the context's doorbell_lock
  * @msi_window: where their IOMMU wants doorbells to be mapped, the same for all
  *	of them, or %IOMMUFD_NO_MSI_WINDOW; guarded by the same
  */
 struct iommufd_hwpt_paging {
-	struct iommufd_object obj;
-	struct iommufd_ctx *ictx;
+	struct iommufd_hwpt common;
 	struct iommufd_ioas *ioas;
 	struct iova_map_hwpt map_hwpt;
 	bool automatic;
+	bool nest_parent;
 	bool enforce_cache_coherency;
 	bool dirty_tracking;
 	unsigned int msi_groups;
 	unsigned long msi_window;
+};
+
+/**
+ * struct iommufd_hwpt_nested - a stage 1 that the user owns
+ * @common: what each HWPT has
+ * @parent: what its addresses go through. Linked by this, or by @viommu where
+ *	there is one
+ * @viommu: the share of an IOMMU that it is for, linked, or NULL
+ */
+struct iommufd_hwpt_nested {
+	struct iommufd_hwpt common;
+	struct iommufd_hwpt_paging *parent;
+	struct iommufd_viommu *viommu;
 };
 
 #define IOMMUFD_NO_MSI_WINDOW ULONG_MAX
@@ -259,10 +257,42 @@ struct iommufd_hwpt_paging *
 iommufd_hwpt_paging_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 			  struct iommufd_device *idev, u32 flags,
 			  const struct iommu_user_data *user_data);
-void iommufd_hwpt_unlink(struct iommufd_hwpt_paging *hwpt);
+void iommufd_hwpt_unlink(struct iommufd_hwpt *hwpt);
 int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd);
 void iommufd_hwpt_paging_destroy(struct iommufd_ctx *ictx,
 				 struct iommufd_object *obj);
+
+static inline struct iommufd_hwpt *to_hwpt(struct iommufd_object *obj)
+{
+	return container_of(obj, struct iommufd_hwpt, obj);
+}
+
+static inline struct iommufd_hwpt_paging *
+to_hwpt_paging(struct iommufd_object *obj)
+{
+	return container_of(obj, struct iommufd_hwpt_paging, common.obj);
+}
+
+static inline struct iommufd_hwpt_nested *
+to_hwpt_nested(struct iommufd_object *obj)
+{
+	return container_of(obj, struct iommufd_hwpt_nested, common.obj);
+}
+
+/* The page table with memory in it: the HWPT's own, or that it is nested on */
+static inline struct iommufd_hwpt_paging *
+hwpt_to_paging(struct iommufd_hwpt *hwpt)
+{
+	if (hwpt->obj.type == IOMMUFD_OBJ_HWPT_NESTED)
+		return to_hwpt_nested(&hwpt->obj)->parent;
+	return to_hwpt_paging(&hwpt->obj);
+}
+
+static inline struct iommufd_ioas *hwpt_to_ioas(struct iommufd_hwpt *hwpt)
+{
+	return hwpt_to_paging(hwpt)->ioas;
+}
+
 int iommufd_hwpt_set_dirty_tracking_ioctl(struct iommufd_ucmd *ucmd);
 int iommufd_hwpt_get_dirty_bitmap_ioctl(struct iommufd_ucmd *ucmd);
 
@@ -283,7 +313,7 @@ struct iommufd_group {
 	struct iommufd_ctx *ictx;
 	struct iommu_group *iommu_group;
 	struct mutex lock; /* guards hwpt and attached */
-	struct iommufd_hwpt_paging *hwpt;
+	struct iommufd_hwpt *hwpt;
 	struct list_head attached;
 	unsigned long msi_window;
 };

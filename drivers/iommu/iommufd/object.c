@@ -164,9 +164,10 @@ static int iommufd_object_destroy_hidden(struct iommufd_ctx *ictx,
 	/*
 	 * Whoever gives up the last link looks whether the object is visible,
 	 * and leaves it to us if not: decide and show it again in one step.
+	 * With no link left, iommufd_object_link_live() comes too late.
 	 */
 	spin_lock(&ictx->objects.lock);
-	if (!rc && refcount_read(&obj->links) != 1)
+	if (!rc && !refcount_dec_if_one(&obj->links))
 		rc = -EBUSY;
 	if (rc)
 		iommufd_object_revive(ictx, obj);

@@ -38,14 +38,14 @@ static unsigned long doorbell_iova(struct iommufd_hwpt_paging *hwpt,
 /* The window is reserved: nothing else can be mapped there */
 static int doorbell_map(struct iommufd_hwpt_paging *hwpt, unsigned int index)
 {
-	struct iommu_domain *domain = hwpt->map_hwpt.domain;
+	struct iommu_domain *domain = hwpt->common.domain;
 	unsigned long iova = doorbell_iova(hwpt, index);
 
-	lockdep_assert_held(&hwpt->ictx->doorbell_lock);
+	lockdep_assert_held(&hwpt->common.ictx->doorbell_lock);
 
 	if (iommu_iova_to_phys(domain, iova))
 		return 0;
-	return iommu_map(domain, iova, hwpt->ictx->doorbells[index], PAGE_SIZE,
+	return iommu_map(domain, iova, hwpt->common.ictx->doorbells[index], PAGE_SIZE,
 			 IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO);
 }
 
@@ -62,8 +62,8 @@ static int doorbell_map(struct iommufd_hwpt_paging *hwpt, unsigned int index)
 int iommufd_sw_msi(struct iommu_domain *domain, struct msi_desc *desc,
 		   phys_addr_t msi_addr)
 {
-	struct iommufd_hwpt_paging *hwpt = domain->iommufd_hwpt;
-	struct iommufd_ctx *ictx = hwpt->ictx;
+	struct iommufd_hwpt_paging *hwpt = hwpt_to_paging(domain->iommufd_hwpt);
+	struct iommufd_ctx *ictx = hwpt->common.ictx;
 	int index, rc = 0;
 
 	mutex_lock(&ictx->doorbell_lock);
@@ -91,24 +91,24 @@ static int map_doorbells(struct iommufd_hwpt_paging *hwpt)
 	unsigned int i;
 	int rc = 0;
 
-	for (i = 0; !rc && i < hwpt->ictx->nr_doorbells; i++)
+	for (i = 0; !rc && i < hwpt->common.ictx->nr_doorbells; i++)
 		rc = doorbell_map(hwpt, i);
 	return rc;
 }
 
 static void unmap_doorbells(struct iommufd_hwpt_paging *hwpt)
 {
-	struct iommu_domain *domain = hwpt->map_hwpt.domain;
+	struct iommu_domain *domain = hwpt->common.domain;
 	unsigned int i;
 
-	for (i = 0; i < hwpt->ictx->nr_doorbells; i++)
+	for (i = 0; i < hwpt->common.ictx->nr_doorbells; i++)
 		if (iommu_iova_to_phys(domain, doorbell_iova(hwpt, i)))
 			iommu_unmap(domain, doorbell_iova(hwpt, i), PAGE_SIZE);
 }
 
 static void put_window(struct iommufd_hwpt_paging *hwpt)
 {
-	lockdep_assert_held(&hwpt->ictx->doorbell_lock);
+	lockdep_assert_held(&hwpt->common.ictx->doorbell_lock);
 
 	if (--hwpt->msi_groups)
 		return;
@@ -133,7 +133,7 @@ int iommufd_sw_msi_get(struct iommufd_hwpt_paging *hwpt,
 	if (msi_window == IOMMUFD_NO_MSI_WINDOW)
 		return 0;
 
-	mutex_lock(&hwpt->ictx->doorbell_lock);
+	mutex_lock(&hwpt->common.ictx->doorbell_lock);
 	if (!hwpt->msi_groups)
 		hwpt->msi_window = msi_window;
 	if (hwpt->msi_window != msi_window) {
@@ -145,7 +145,7 @@ int iommufd_sw_msi_get(struct iommufd_hwpt_paging *hwpt,
 	if (rc)
 		put_window(hwpt);
 out_unlock:
-	mutex_unlock(&hwpt->ictx->doorbell_lock);
+	mutex_unlock(&hwpt->common.ictx->doorbell_lock);
 	return rc;
 }
 
@@ -162,10 +162,10 @@ int iommufd_sw_msi_refresh(struct iommufd_hwpt_paging *hwpt)
 {
 	int rc = 0;
 
-	mutex_lock(&hwpt->ictx->doorbell_lock);
+	mutex_lock(&hwpt->common.ictx->doorbell_lock);
 	if (hwpt->msi_groups)
 		rc = map_doorbells(hwpt);
-	mutex_unlock(&hwpt->ictx->doorbell_lock);
+	mutex_unlock(&hwpt->common.ictx->doorbell_lock);
 	return rc;
 }
 
@@ -180,7 +180,7 @@ void iommufd_sw_msi_put(struct iommufd_hwpt_paging *hwpt,
 	if (msi_window == IOMMUFD_NO_MSI_WINDOW)
 		return;
 
-	mutex_lock(&hwpt->ictx->doorbell_lock);
+	mutex_lock(&hwpt->common.ictx->doorbell_lock);
 	put_window(hwpt);
-	mutex_unlock(&hwpt->ictx->doorbell_lock);
+	mutex_unlock(&hwpt->common.ictx->doorbell_lock);
 }

@@ -284,11 +284,11 @@ int iommufd_mock_dirty(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd)
 	obj = iommufd_object_get(ucmd->ictx, cmd->id, IOMMUFD_OBJ_HWPT_PAGING);
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
-	hwpt = container_of(obj, struct iommufd_hwpt_paging, obj);
+	hwpt = to_hwpt_paging(obj);
 
 	rc = -EINVAL;
-	if (hwpt->map_hwpt.domain->dirty_ops == &mock_dirty_ops) {
-		mock = to_mock_domain(hwpt->map_hwpt.domain);
+	if (hwpt->common.domain->dirty_ops == &mock_dirty_ops) {
+		mock = to_mock_domain(hwpt->common.domain);
 		if (READ_ONCE(mock->dirty_tracking))
 			rc = write_by_bitmap(mock, cmd);
 	}

@@ -198,11 +198,11 @@ static int check_map(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd)
 	obj = iommufd_object_get(ucmd->ictx, cmd->id, IOMMUFD_OBJ_HWPT_PAGING);
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
-	hwpt = container_of(obj, struct iommufd_hwpt_paging, obj);
+	hwpt = to_hwpt_paging(obj);
 
 	rc = down_read_killable(&hwpt->ioas->map.rwsem);
 	if (!rc) {
-		rc = check_map_range(hwpt->map_hwpt.domain, cmd->check_map.iova,
+		rc = check_map_range(hwpt->common.domain, cmd->check_map.iova,
 				     cmd->check_map.length, cmd->check_map.uptr);
 		up_read(&hwpt->ioas->map.rwsem);
 	}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What IOMMU drivers call. They are part of the kernel where iommufd may be a
+ * module, so this is part of the kernel as well.
+ */
+#include <linux/iommufd.h>
+#include <linux/minmax.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/xarray.h>
+
+/* What is copied of an array at once, where it is long; and on the stack */
+#define WALK_BLOCK 4096
+#define WALK_STACK 256
+
+/* Entries that are not as long as the kernel's, one by one; how many went well */
+static u32 copy_odd_entries(const struct iommu_user_data_array *array,
+			    const struct iommu_user_entry *entry, u32 first,
+			    u32 nr, void *to, int *error)
+{
+	void __user *from = array->uptr + array->entry_len * first;
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		*error = copy_struct_from_user(to, entry->size, from,
+					       array->entry_len);
+		if (*error)
+			break;
+		to += entry->size;
+		from += array->entry_len;
+	}
+	return i;
+}
+
+static u32 copy_entries(const struct iommu_user_data_array *array,
+			const struct iommu_user_entry *entry, u32 first, u32 nr,
+			void *to, int *error)
+{
+	void __user *from = array->uptr + entry->size * first;
+	unsigned long left;
+
+	if (array->entry_len != entry->size)
+		return copy_odd_entries(array, entry, first, nr, to, error);
+
+	left = copy_from_user(to, from, nr * entry->size);
+	if (!left)
+		return nr;
+	*error = -EFAULT;
+	return (nr * entry->size - left) / entry->size;
+}
+
+static int walk_check(const struct iommu_user_data_array *array,
+		      const struct iommu_user_entry *entry)
+{
+	if (array->type != entry->type)
+		return -EINVAL;
+	if (!array->entry_num)
+		return 0;
+	if (array->entry_len < entry->min_size ||
+	    array->entry_len % entry->align)
+		return -EINVAL;
+	return array->entry_len > IOMMU_USER_DATA_MAX ? -E2BIG : 0;
+}
+
+/* By blocks of as many entries as @room bytes have room for; sets *@done */
+static int walk_blocks(const struct iommu_user_data_array *array,
+		       const struct iommu_user_entry *entry, void *context,
+		       void *block, size_t room, u32 *done)
+{
+	u32 per_block = room / entry->size;
+	int error = 0;
+
+	while (true) {
+		u32 nr = min(array->entry_num - *done, per_block);
+		u32 copied, handled = 0;
+
+		copied = copy_entries(array, entry, *done, nr, block, &error);
+		if (copied)
+			handled = entry->handle(context, block, copied, &error);
+		*done += handled;
+		if (error || *done == array->entry_num)
+			return error;
+		if (signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+}
+
+/**
+ * iommu_walk_user_array - Do what the entries of an array in user memory say
+ * @array: the array; its entry_num is set to how many entries were done
+ * @entry: what the entries are
+ * @context: given to the handle function
+ *
+ * Each entry is read from user memory once, in blocks of 4 KiB at most. Between
+ * these a signal ends the walk. What is wrong with an entry is told after all
+ * that are before it have been done.
+ *
+ * An array of none does nothing, for the right type.
+ *
+ * Return: 0; -EINVAL where the array is of another type, or the length of an
+ * entry is none that it can have; -E2BIG where an entry has more than the kernel
+ * knows, and it is not zero; -EFAULT, -EINTR, -ENOMEM; or what the handle
+ * function says.
+ */
+int iommu_walk_user_array(struct iommu_user_data_array *array,
+			  const struct iommu_user_entry *entry, void *context)
+{
+	u64 stack[WALK_STACK / sizeof(u64)];
+	void *block = stack;
+	size_t room = sizeof(stack);
+	u32 done = 0;
+	int rc;
+
+	rc = walk_check(array, entry);
+	if (rc || !array->entry_num)
+		goto out_done;
+
+	if (array->entry_num > sizeof(stack) / entry->size) {
+		room = WALK_BLOCK;
+		block = kmalloc(room, GFP_KERNEL);
+		if (!block) {
+			rc = -ENOMEM;
+			goto out_done;
+		}
+	}
+	rc = walk_blocks(array, entry, context, block, room, &done);
+	if (block != stack)
+		kfree(block);
+out_done:
+	array->entry_num = done;
+	return rc;
+}
+EXPORT_SYMBOL_NS_GPL(iommu_walk_user_array, IOMMUFD);
+
+/**
+ * iommufd_viommu_find_dev - Find the device that a VM calls by an id
+ * @viommu: the VM's share of the IOMMU that the device is behind
+ * @vdev_id: the VM's id
+ *
+ * Called in an RCU read-side section, or with the xa_lock of viommu->vdevs held,
+ * from any context. The device is valid until that ends.
+ *
+ * Return: the device, or NULL.
+ */
+struct device *iommufd_viommu_find_dev(struct iommufd_viommu *viommu,
+				       unsigned long vdev_id)
+{
+	struct iommufd_vdevice *vdev;
+
+	RCU_LOCKDEP_WARN(!rcu_read_lock_held() &&
+			 !lockdep_is_held(&viommu->vdevs.xa_lock),
+			 "the device may go");
+	vdev = xa_load(&viommu->vdevs, vdev_id);
+	return vdev ? vdev->dev : NULL;
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_viommu_find_dev, IOMMUFD);
+
+/**
+ * iommufd_viommu_get_vdev_id - Find the id that a VM calls a device by
+ * @viommu: a VM's share of an IOMMU
+ * @dev: the device
+ * @vdev_id: set to the VM's id
+ *
+ * May be called from any context.
+ *
+ * Return: 0, or -ENOENT where the VM does not know the device.
+ */
+int iommufd_viommu_get_vdev_id(struct iommufd_viommu *viommu,
+			       struct device *dev, unsigned long *vdev_id)
+{
+	struct iommufd_vdevice *vdev;
+	unsigned long index;
+	int rc = -ENOENT;
+
+	rcu_read_lock();
+	xa_for_each(&viommu->vdevs, index, vdev) {
+		if (vdev->dev == dev) {
+			*vdev_id = index;
+			rc = 0;
+			break;
+		}
+	}
+	rcu_read_unlock();
+	return rc;
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_viommu_get_vdev_id, IOMMUFD);
