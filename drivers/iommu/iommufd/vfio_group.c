@@ -175,7 +175,7 @@ static void dismantle_member(struct iommufd_vfio_group *member)
 	if (!member->group)
 		return;
 	if (member->hwpt)
-		iommufd_hwpt_unlink(member->hwpt);
+		iommufd_hwpt_unlink(&member->hwpt->common);
 	down_write(&map->rwsem);
 	iova_map_unreserve(map, member);
 	up_write(&map->rwsem);
