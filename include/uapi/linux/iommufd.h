@@ -72,6 +72,7 @@
  *
  * - IOAS, an I/O address space: which IOVA is which memory.
  * - DEVICE, a device bound to this file: made by VFIO_DEVICE_BIND_IOMMUFD.
+ * - ACCESS, the same for a device that is emulated, whose DMA the CPU does.
  * - HWPT, a hardware page table that devices are attached to. A paging HWPT is
  *   filled by the kernel from an IOAS. A nested HWPT is filled by the user,
  *   usually a guest, and its output addresses go through a paging HWPT.
@@ -176,7 +177,8 @@ struct iommu_iova_range {
  *                 filled, in ascending order. May be 0 if @num_iovas is 0
  * @out_iova_alignment: The granule of mappings in bytes, a power of 2. IOVA,
  *                      user address and length of a mapping are multiples of
- *                      it. It is 1 as long as the IOAS has no HWPT
+ *                      it. It is 1 as long as the IOAS has no HWPT, and no
+ *                      emulated device that pins pages is attached
  *
  * A range is usable when no attached device reserves it (interrupt windows,
  * memory of the firmware) and each attached IOMMU can translate it. What is
