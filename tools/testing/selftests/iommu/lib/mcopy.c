@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/ioctl.h>
+
+#include "iommufd.h"
+#include "mcopy.h"
+
+#define MDEVS "/sys/bus/mdev/devices"
+
+static int write_file(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int err = fd < 0 || write(fd, value, strlen(value)) < 0 ? -errno : 0;
+
+	snprintf(last_call, sizeof(last_call), "write(%s)", path);
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+static int find(const char *pattern, char *name, size_t size)
+{
+	glob_t found;
+
+	if (glob(pattern, 0, NULL, &found))
+		return -ENODEV;
+	snprintf(name, size, "%s", found.gl_pathv[0]);
+	globfree(&found);
+	return 0;
+}
+
+/* ---- The device in sysfs ---- */
+
+int mdev_create(struct mcopy *mcopy, const char *parent)
+{
+	char path[256], name[256];
+	ssize_t len;
+	int err;
+
+	memset(mcopy, 0, sizeof(*mcopy));
+	mcopy->fd = -1;
+	snprintf(mcopy->uuid, sizeof(mcopy->uuid), "83b8f4f2-509f-382f-3c1e-%012x", getpid());
+	snprintf(path, sizeof(path), "/sys/class/mdev_bus/%s/mdev_supported_types/*-1/create",
+		 parent);
+	err = find(path, name, sizeof(name));
+	if (err)
+		return err;
+	err = write_file(name, mcopy->uuid);
+	if (err)
+		return err;
+
+	snprintf(path, sizeof(path), MDEVS "/%s/iommu_group", mcopy->uuid);
+	len = readlink(path, name, sizeof(name) - 1);
+	if (len < 0)
+		return -errno;
+	name[len] = '\0';
+	mcopy->group = atoi(basename(name));
+
+	snprintf(path, sizeof(path), MDEVS "/%s/vfio-dev/vfio*", mcopy->uuid);
+	err = find(path, name, sizeof(name));
+	snprintf(mcopy->cdev, sizeof(mcopy->cdev), "/dev/vfio/devices/%.20s", basename(name));
+	return err;
+}
+
+int mdev_remove(struct mcopy *mcopy)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), MDEVS "/%s/remove", mcopy->uuid);
+	return write_file(path, "1");
+}
+
+/* ---- Open, bind, attach ---- */
+
+int mdev_open(struct mcopy *mcopy)
+{
+	snprintf(last_call, sizeof(last_call), "open(%s)", mcopy->cdev);
+	mcopy->fd = open(mcopy->cdev, O_RDWR | O_CLOEXEC);
+	return mcopy->fd < 0 ? -errno : 0;
+}
+
+int mdev_bind(struct mcopy *mcopy, int iommufd)
+{
+	struct vfio_device_bind_iommufd cmd = {
+		.argsz = sizeof(cmd),
+		.iommufd = iommufd,
+	};
+	int err = call(mcopy->fd, VFIO_DEVICE_BIND_IOMMUFD, &cmd,
+		       "VFIO_DEVICE_BIND_IOMMUFD(%s, iommufd %d)", mcopy->uuid, iommufd);
+
+	if (!err)
+		mcopy->id = cmd.out_devid;
+	return err;
+}
+
+int mdev_attach(struct mcopy *mcopy, __u32 *pt)
+{
+	struct vfio_device_attach_iommufd_pt cmd = {
+		.argsz = sizeof(cmd),
+		.pt_id = *pt,
+	};
+	int err = call(mcopy->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd,
+		       "VFIO_DEVICE_ATTACH_IOMMUFD_PT(%s, pt %u)", mcopy->uuid, *pt);
+
+	*pt = cmd.pt_id;
+	return err;
+}
+
+int mdev_detach(struct mcopy *mcopy)
+{
+	struct vfio_device_detach_iommufd_pt cmd = { .argsz = sizeof(cmd) };
+
+	return call(mcopy->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &cmd,
+		    "VFIO_DEVICE_DETACH_IOMMUFD_PT(%s)", mcopy->uuid);
+}
+
+void mdev_close(struct mcopy *mcopy)
+{
+	if (mcopy->fd >= 0)
+		close(mcopy->fd);
+	mcopy->fd = -1;
+}
+
+int mdev_open_by_group(struct mcopy *mcopy, int *group, int *container)
+{
+	char path[64];
+	int err;
+
+	snprintf(path, sizeof(path), "/dev/vfio/%d", mcopy->group);
+	*container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	if (*container < 0)
+		return -errno;
+	*group = open(path, O_RDWR | O_CLOEXEC);
+	if (*group < 0) {
+		err = -errno;
+		goto close_container;
+	}
+	err = call(*group, VFIO_GROUP_SET_CONTAINER, container,
+		   "VFIO_GROUP_SET_CONTAINER(%s)", path);
+	if (!err)
+		err = call(*container, VFIO_SET_IOMMU, (void *)VFIO_TYPE1v2_IOMMU,
+			   "VFIO_SET_IOMMU(type1v2)");
+	if (err)
+		goto close_group;
+	mcopy->fd = ioctl(*group, VFIO_GROUP_GET_DEVICE_FD, mcopy->uuid);
+	if (mcopy->fd >= 0)
+		return 0;
+	err = -errno;
+close_group:
+	close(*group);
+close_container:
+	close(*container);
+	return err;
+}
+
+/* ---- Registers ---- */
+
+static int transferred(ssize_t done, size_t length)
+{
+	if (done < 0)
+		return -errno;
+	return done == (ssize_t)length ? 0 : -EIO;
+}
+
+int mcopy_get(struct mcopy *mcopy, unsigned int reg)
+{
+	int value = -EIO;
+	int err = transferred(pread(mcopy->fd, &value, sizeof(value), reg), sizeof(value));
+
+	return err ? err : value;
+}
+
+int mcopy_get_buffer(struct mcopy *mcopy, void *data, __u32 length)
+{
+	return transferred(pread(mcopy->fd, data, length, MCOPY_BUFFER), length);
+}
+
+int mcopy_set_buffer(struct mcopy *mcopy, const void *data, __u32 length)
+{
+	return transferred(pwrite(mcopy->fd, data, length, MCOPY_BUFFER), length);
+}
+
+int mcopy_command(struct mcopy *mcopy, __u32 command, __u64 iova, __u32 length)
+{
+	int err;
+
+	snprintf(last_call, sizeof(last_call), "mcopy(command %#x, iova %#llx, length %#x)",
+		 command, iova, length);
+	err = transferred(pwrite(mcopy->fd, &iova, sizeof(iova), MCOPY_IOVA), sizeof(iova));
+	if (!err)
+		err = transferred(pwrite(mcopy->fd, &length, sizeof(length), MCOPY_LENGTH),
+				  sizeof(length));
+	if (!err)
+		err = transferred(pwrite(mcopy->fd, &command, sizeof(command), MCOPY_COMMAND),
+				  sizeof(command));
+	return err ? err : mcopy_get(mcopy, MCOPY_STATUS);
+}
