@@ -127,8 +127,7 @@ static int link_hwpt(struct iommufd_vfio_group *member,
 	if (IS_ERR(obj)) {
 		rc = PTR_ERR(obj);
 	} else {
-		member->hwpt = container_of(obj, struct iommufd_hwpt_paging,
-					    obj);
+		member->hwpt = to_hwpt_paging(obj);
 		iommufd_object_link(obj);
 		iommufd_object_put(member->ictx, obj);
 	}
