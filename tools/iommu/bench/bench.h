@@ -101,13 +101,19 @@ struct memory {
 void memory_make(struct memory *memory, enum kind kind, size_t length);
 void memory_free(struct memory *memory);
 
-/* Kernel memory in use, in bytes: what it accounts for by kind, and all of it. */
+/**
+ * struct kernel_memory - kernel memory in use, in bytes
+ * @known: what the kernel accounts for: slab objects to the byte, the rest in pages
+ * @tables: page tables of IOMMUs, in pages
+ */
 struct kernel_memory {
 	int64_t known;
-	int64_t all;
+	int64_t tables;
 };
 
+void kernel_memory_open(void);
 struct kernel_memory kernel_memory(void);
+void kernel_memory_close(void);
 
 /* ---- device.c ---- */
 

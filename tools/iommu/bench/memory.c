@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "bench.h"
+#include "module/iommufd-bench.h"
 
 const char *const kind_names[KINDS] = { "scattered", "thp", "hugetlb" };
 
@@ -176,20 +177,67 @@ static int64_t kib(const char *text, const char *field)
 	return at ? strtoll(at + strlen(field), NULL, 10) << 10 : 0;
 }
 
+/* What of the kernel's counts waits on a CPU is added. */
+static void refresh_counts(void)
+{
+	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "1", 1) != 1)
+		fail("/proc/sys/vm/stat_refresh: %s", strerror(errno));
+	close(fd);
+}
+
+static int counter = -1;
+
+void kernel_memory_open(void)
+{
+	counter = open("/dev/iommufd-bench", O_RDWR | O_CLOEXEC);
+	if (counter < 0)
+		fail("/dev/iommufd-bench: %s", strerror(errno));
+	/* The first one brings in what all others then need too */
+	kernel_memory();
+}
+
+void kernel_memory_close(void)
+{
+	close(counter);
+}
+
+static struct kernel_memory read_pages(void)
+{
+	struct kernel_memory now;
+	const char *text;
+	int64_t free;
+
+	refresh_counts();
+	text = read_file("/proc/meminfo");
+	free = kib(text, "MemFree:");
+	now.known = kib(text, "VmallocUsed:") + kib(text, "KernelStack:") +
+		    kib(text, "PageTables:") + kib(text, "Percpu:");
+	now.tables = -now.known - kib(text, "Slab:");
+	for (text = read_file("/proc/zoneinfo"); (text = strstr(text, " count: ")); text++)
+		free += strtoll(text + 8, NULL, 10) * (int64_t)PAGE;
+	now.tables -= free;
+	return now;
+}
+
 /*
  * Slab pages, vmalloc, stacks and the CPUs' page tables are accounted for; an
  * IOMMU's page tables are not in 6.1, and are the rest of what is not free. Pages
- * that wait on a CPU's list are free too.
+ * that wait on a CPU's list are free too. Slab pages can have room for a great
+ * many objects before there is one more: objects are counted by the module.
  */
 struct kernel_memory kernel_memory(void)
 {
+	struct bench_memory before, after;
 	struct kernel_memory now;
-	const char *text = read_file("/proc/meminfo");
+	/* Reading allocates too, and what it frees can come late */
+	static int64_t own;
 
-	now.known = kib(text, "Slab:") + kib(text, "VmallocUsed:") + kib(text, "KernelStack:") +
-		    kib(text, "PageTables:") + kib(text, "Percpu:");
-	now.all = -kib(text, "MemFree:");
-	for (text = read_file("/proc/zoneinfo"); (text = strstr(text, " count: ")); text++)
-		now.all -= strtoll(text + 8, NULL, 10) * (int64_t)PAGE;
+	IOCTL(counter, BENCH_MEMORY, &before);
+	now = read_pages();
+	IOCTL(counter, BENCH_MEMORY, &after);
+	now.known += before.out_bytes - own;
+	own += after.out_bytes - before.out_bytes;
 	return now;
 }

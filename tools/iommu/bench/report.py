@@ -23,7 +23,7 @@ class Results:
         self.figures = {}
         # kind: (bytes mapped, physical runs)
         self.memory = {}
-        # what: (bytes of the kernel's accounted for, all bytes that went)
+        # what: (bytes of the kernel's accounted for, of the IOMMU's page tables)
         self.kernel = {}
         self.complete = False
 
@@ -34,11 +34,9 @@ class Results:
 
     def kernel_bytes(self, what, tables=False):
         """Bytes per GiB mapped: of the kernel, or of the IOMMU's page tables; or None."""
-        known, used = self.kernel.get(what, (None, None))
+        used = self.kernel.get(what, (None, None))[tables]
         mapped = self.memory.get(what.split(".")[1], (0, 0))[0]
-        if known is None or not mapped:
-            return None
-        return (used - known if tables else known) * GIB / mapped
+        return None if used is None or not mapped else used * GIB / mapped
 
 
 def parse(lines):

@@ -239,7 +239,7 @@ class Steps(unittest.TestCase):
 MEASURED = ["memory\tscattered\t16384\t4",
             "figure\tstep\tpin.scattered\t600\t4\t2\t4\t1",
             "figure\tstep\tmap.scattered\t1800\t4\t2\t4\t1",
-            "kernel\tmap.scattered\t32\t96",
+            "kernel\tmap.scattered\t32\t64",
             "figure\tours\tmap.scattered\t2240\t4\t3\t4\t7",
             "figure\tours\tmap.small\t3000\t1\t8\t9\t8",
             "figure\tours\tmap.many\t3091\t1\t8\t9\t9", "end"]

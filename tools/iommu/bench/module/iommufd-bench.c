@@ -2,7 +2,8 @@
 /*
  * The floor of mapping memory for a device: pinning, the IOMMU driver's map,
  * unmap and flush, and unpinning, each alone and with nothing around it that
- * could be left out. What /dev/iommu takes is compared with the sum.
+ * could be left out. What /dev/iommu takes is compared with the sum. And the
+ * memory that a process has the kernel allocate, to the byte.
  */
 #include <linux/fs.h>
 #include <linux/iommu.h>
@@ -15,6 +16,8 @@
 #include <linux/timex.h>
 #include <linux/uaccess.h>
 
+#include <trace/events/kmem.h>
+
 #include "iommufd-bench.h"
 
 #define PIN_BATCH	512
@@ -26,6 +29,9 @@ struct bench_file {
 	/* The device, or NULL, and what it is attached to */
 	struct pci_dev *pdev;
 	struct iommu_domain *domain;
+	/* Whose allocations count, or NULL, and what they are together */
+	struct task_struct *allocator;
+	s64 allocated;
 };
 
 /* A run of pages that are neighbours in physical memory */
@@ -35,7 +41,7 @@ struct bench_run {
 };
 
 /* What is pinned: each page, and the runs that they are */
-struct bench_memory {
+struct bench_pages {
 	unsigned long npages;
 	unsigned long pinned;
 	unsigned long nr_runs;
@@ -43,7 +49,7 @@ struct bench_memory {
 	struct bench_run *runs;
 };
 
-static int pin_all(struct bench_memory *memory, unsigned long va, u64 *ticks)
+static int pin_all(struct bench_pages *memory, unsigned long va, u64 *ticks)
 {
 	while (memory->pinned < memory->npages) {
 		unsigned long left = memory->npages - memory->pinned;
@@ -63,7 +69,7 @@ static int pin_all(struct bench_memory *memory, unsigned long va, u64 *ticks)
 	return 0;
 }
 
-static void find_runs(struct bench_memory *memory)
+static void find_runs(struct bench_pages *memory)
 {
 	unsigned long i;
 
@@ -79,7 +85,7 @@ static void find_runs(struct bench_memory *memory)
 }
 
 /* By runs where they are long, page by page where they are not: what is cheaper */
-static void unpin_all(struct bench_memory *memory, u64 *ticks)
+static void unpin_all(struct bench_pages *memory, u64 *ticks)
 {
 	unsigned long i, done = 0;
 	cycles_t start = get_cycles();
@@ -100,7 +106,7 @@ static void unpin_all(struct bench_memory *memory, u64 *ticks)
 	*ticks += get_cycles() - start;
 }
 
-static int map_all(struct bench_memory *memory, struct iommu_domain *domain,
+static int map_all(struct bench_pages *memory, struct iommu_domain *domain,
 		   unsigned long iova, u64 *ticks)
 {
 	cycles_t start = get_cycles();
@@ -144,7 +150,7 @@ static int unmap_all(struct iommu_domain *domain, unsigned long iova,
 	return done == size ? 0 : -EIO;
 }
 
-static int do_steps(struct iommu_domain *domain, struct bench_memory *memory,
+static int do_steps(struct iommu_domain *domain, struct bench_pages *memory,
 		    struct bench_steps *steps)
 {
 	int rc;
@@ -167,7 +173,7 @@ static int do_steps(struct iommu_domain *domain, struct bench_memory *memory,
 
 static int bench_steps(struct bench_file *bench, struct bench_steps *steps)
 {
-	struct bench_memory memory = { .npages = steps->length >> PAGE_SHIFT };
+	struct bench_pages memory = { .npages = steps->length >> PAGE_SHIFT };
 	int rc = -ENOMEM;
 
 	if (!steps->length || !PAGE_ALIGNED(steps->length | steps->va | steps->iova))
@@ -202,6 +208,73 @@ static int bench_domain(struct bench_file *bench, struct bench_domain *cost)
 	cost->out_free = get_cycles() - made;
 	cost->out_alloc = made - start;
 	return 0;
+}
+
+/* Interrupts that come in between allocate for others */
+static void count_object(struct bench_file *bench, const void *object, int sign)
+{
+	if (current == bench->allocator && in_task() && !ZERO_OR_NULL_PTR(object))
+		bench->allocated += sign * (s64)ksize(object);
+}
+
+static void see_kmalloc(void *bench, unsigned long caller, const void *object,
+			size_t wanted, size_t size, gfp_t gfp, int node)
+{
+	count_object(bench, object, 1);
+}
+
+static void see_cache_alloc(void *bench, unsigned long caller, const void *object,
+			    struct kmem_cache *cache, gfp_t gfp, int node)
+{
+	count_object(bench, object, 1);
+}
+
+static void see_kfree(void *bench, unsigned long caller, const void *object)
+{
+	count_object(bench, object, -1);
+}
+
+static void see_cache_free(void *bench, unsigned long caller, const void *object,
+			   const struct kmem_cache *cache)
+{
+	count_object(bench, object, -1);
+}
+
+static void stop_counting(struct bench_file *bench)
+{
+	unregister_trace_kmalloc(see_kmalloc, bench);
+	unregister_trace_kmem_cache_alloc(see_cache_alloc, bench);
+	unregister_trace_kfree(see_kfree, bench);
+	unregister_trace_kmem_cache_free(see_cache_free, bench);
+	tracepoint_synchronize_unregister();
+	bench->allocator = NULL;
+}
+
+static int start_counting(struct bench_file *bench)
+{
+	bench->allocator = current;
+	if (register_trace_kmalloc(see_kmalloc, bench) ||
+	    register_trace_kmem_cache_alloc(see_cache_alloc, bench) ||
+	    register_trace_kfree(see_kfree, bench) ||
+	    register_trace_kmem_cache_free(see_cache_free, bench)) {
+		/* Those that are not there are not missed */
+		stop_counting(bench);
+		return -ENOMEM;
+	}
+	bench->allocated = 0;
+	return 0;
+}
+
+static int bench_memory(struct bench_file *bench, struct bench_memory *memory)
+{
+	int rc = 0;
+
+	if (!bench->allocator)
+		rc = start_counting(bench);
+	else if (bench->allocator != current)
+		rc = -EBUSY;
+	memory->out_bytes = bench->allocated;
+	return rc;
 }
 
 static int bench_attach(struct bench_file *bench, const struct bench_pci *pci)
@@ -240,6 +313,7 @@ static long bench_call(struct bench_file *bench, unsigned int cmd, void __user *
 		struct bench_pci pci;
 		struct bench_steps steps;
 		struct bench_domain domain;
+		struct bench_memory memory;
 	} u;
 	long rc;
 
@@ -253,6 +327,9 @@ static long bench_call(struct bench_file *bench, unsigned int cmd, void __user *
 		break;
 	case BENCH_DOMAIN:
 		rc = bench_domain(bench, &u.domain);
+		break;
+	case BENCH_MEMORY:
+		rc = bench_memory(bench, &u.memory);
 		break;
 	default:
 		return -ENOTTY;
@@ -288,6 +365,8 @@ static int bench_release(struct inode *inode, struct file *file)
 {
 	struct bench_file *bench = file->private_data;
 
+	if (bench->allocator)
+		stop_counting(bench);
 	if (bench->pdev) {
 		iommu_detach_device(bench->domain, &bench->pdev->dev);
 		iommu_domain_free(bench->domain);

@@ -60,8 +60,20 @@ struct bench_domain {
 	__aligned_u64 out_free;
 };
 
+/**
+ * struct bench_memory - ioctl(BENCH_MEMORY): what the caller has allocated
+ * @out_bytes: bytes of slab objects that he has allocated within the kernel, less
+ *	those that he has freed, from his first call on
+ *
+ * Closing the file ends the count, which takes time with each allocation.
+ */
+struct bench_memory {
+	__aligned_s64 out_bytes;
+};
+
 #define BENCH_ATTACH	_IOW('b', 1, struct bench_pci)
 #define BENCH_STEPS	_IOWR('b', 2, struct bench_steps)
 #define BENCH_DOMAIN	_IOR('b', 3, struct bench_domain)
+#define BENCH_MEMORY	_IOR('b', 4, struct bench_memory)
 
 #endif /* IOMMUFD_BENCH_H */
