@@ -7,6 +7,7 @@
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
 #include <linux/overflow.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 
 #include "iommufd_private.h"
@@ -55,6 +56,20 @@ void iommufd_access_object_destroy(struct iommufd_ctx *ictx,
 		container_of(obj, struct iommufd_access, obj);
 
 	mutex_destroy(&access->change_lock);
+}
+
+/* In fdinfo */
+void iommufd_access_show(struct seq_file *m, struct iommufd_object *obj)
+{
+	struct iommufd_access *access =
+		container_of(obj, struct iommufd_access, obj);
+	u32 ioas_id;
+
+	down_read(&access->rwsem);
+	ioas_id = access->place ? access->place->ioas->obj.id : 0;
+	up_read(&access->rwsem);
+	seq_printf(m, " ioas %u pins %lu", ioas_id,
+		   atomic_long_read(&access->pins));
 }
 
 /**

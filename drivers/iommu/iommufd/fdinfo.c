@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /proc/PID/fdinfo/FD of a /dev/iommu: its objects, a line each, in the order of
- * their ids. "refs" is how many other objects, or kernel users, point there.
+ * /proc/PID/fdinfo/FD of a /dev/iommu: a line for the context, then one for each
+ * object, in the order of their ids. Programs read this; the rules are told in
+ * Documentation/userspace-api/iommufd.rst:
+ *
+ * - A line is the kind of object, a colon and a tab, then words separated by one
+ *   space: a key, its value, a key, and so on. No value has a space in it.
+ * - Each object has "id", and "refs": how many other objects, or kernel users,
+ *   point there.
+ * - A key that is the name of a kind, or "hwpt" for all kinds of those, has the
+ *   id of the object that this one points to as its value, or 0.
+ * - New keys come at the end of a line. None goes away or changes its meaning.
  */
 #include <linux/device.h>
 #include <linux/fs.h>
@@ -20,21 +29,25 @@ static void show_ioas(struct seq_file *m, struct iommufd_object *obj)
 	struct iommufd_ioas *ioas = container_of(obj, struct iommufd_ioas, obj);
 	struct iova_map_usage usage;
 
+	/* The reader was killed */
 	if (iova_map_measure(&ioas->map, &usage))
 		return;
-	seq_printf(m, "ioas:\tid %u refs %u areas %lu bytes %lu pinned %lu extents %lu alignment %lu\n",
-		   obj->id, object_refs(obj), usage.areas, usage.bytes,
-		   usage.memory.pages * PAGE_SIZE, usage.memory.extents,
-		   usage.alignment);
+	seq_printf(m, " areas %lu bytes %lu pinned %lu extents %lu alignment %lu",
+		   usage.areas, usage.bytes, usage.memory.pages * PAGE_SIZE,
+		   usage.memory.extents, usage.alignment);
 }
 
 static void show_hwpt_paging(struct seq_file *m, struct iommufd_object *obj)
 {
 	struct iommufd_hwpt_paging *hwpt = to_hwpt_paging(obj);
+	struct iommu_domain *domain = hwpt->common.domain;
 
-	seq_printf(m, "hwpt_paging:\tid %u refs %u ioas %u automatic %d\n",
-		   obj->id, object_refs(obj), hwpt->ioas->obj.id,
-		   hwpt->automatic);
+	seq_printf(m, " ioas %u automatic %d pages %#lx first %#llx last %#llx coherent %d dirty %d",
+		   hwpt->ioas->obj.id, hwpt->automatic, domain->pgsize_bitmap,
+		   (u64)domain->geometry.aperture_start,
+		   (u64)domain->geometry.aperture_end,
+		   hwpt->enforce_cache_coherency,
+		   READ_ONCE(hwpt->dirty_tracking));
 }
 
 static void show_device(struct seq_file *m, struct iommufd_object *obj)
@@ -47,26 +60,38 @@ static void show_device(struct seq_file *m, struct iommufd_object *obj)
 	if (!list_empty(&idev->group_item))
 		hwpt_id = idev->group->hwpt->obj.id;
 	mutex_unlock(&idev->group->lock);
-	seq_printf(m, "device:\tid %u refs %u name %s group %d hwpt %u\n",
-		   obj->id, object_refs(obj), dev_name(idev->dev),
+	seq_puts(m, " name ");
+	seq_escape(m, dev_name(idev->dev), " \t\n\\");
+	seq_printf(m, " group %d hwpt %u",
 		   iommu_group_id(idev->group->iommu_group), hwpt_id);
 }
 
+/* What there is to say of a kind beside id and refs */
+static void (*const show[IOMMUFD_OBJ_TYPES])(struct seq_file *m,
+					     struct iommufd_object *obj) = {
+	[IOMMUFD_OBJ_IOAS] = show_ioas,
+	[IOMMUFD_OBJ_DEVICE] = show_device,
+	[IOMMUFD_OBJ_HWPT_PAGING] = show_hwpt_paging,
+	[IOMMUFD_OBJ_ACCESS] = iommufd_access_show,
+#ifdef CONFIG_IOMMUFD_TEST
+	[IOMMUFD_OBJ_SELFTEST] = iommufd_mock_stdev_show,
+#endif
+};
+
 void iommufd_show_fdinfo(struct seq_file *m, struct file *file)
 {
-	static void (*const show[IOMMUFD_OBJ_TYPES])(struct seq_file *m,
-						     struct iommufd_object *obj) = {
-		[IOMMUFD_OBJ_IOAS] = show_ioas,
-		[IOMMUFD_OBJ_DEVICE] = show_device,
-		[IOMMUFD_OBJ_HWPT_PAGING] = show_hwpt_paging,
-	};
 	struct iommufd_ctx *ictx = file->private_data;
 	struct iommufd_object *obj;
 	unsigned long id = 0;
 
+	seq_printf(m, "iommufd:\tctx %llu\n", ictx->nr);
 	while ((obj = iommufd_object_next(ictx, &id))) {
+		seq_printf(m, "%s:\tid %u refs %u",
+			   iommufd_object_type_name(obj->type), obj->id,
+			   object_refs(obj));
 		if (show[obj->type])
 			show[obj->type](m, obj);
+		seq_putc(m, '\n');
 		iommufd_object_put(ictx, obj);
 		id++;
 	}

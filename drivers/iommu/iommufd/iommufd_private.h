@@ -64,6 +64,8 @@ struct iommufd_vfio_compat {
  * struct iommufd_ctx - one open of /dev/iommu
  * @file: the file this is the private data of. Whoever refers to the context
  *	refers to the file, so the context goes with the last of them.
+ * @nr: which open of /dev/iommu it is, since the kernel booted; what fdinfo and
+ *	the tracepoints call it by; constant
  * @objects: every object by its id; an id that is taken but shows nothing is
  *	of one that is not published yet, or being destroyed
  * @idle: woken when the last ioctl at work on a disappearing object is done
@@ -77,6 +79,7 @@ struct iommufd_vfio_compat {
  */
 struct iommufd_ctx {
 	struct file *file;
+	u64 nr;
 	struct id_table objects;
 	wait_queue_head_t idle;
 	struct xarray groups;
@@ -89,13 +92,16 @@ struct iommufd_ctx {
 
 /**
  * struct iommufd_object_ops - what the kinds of objects do differently
+ * @name: what fdinfo and the tracepoints call the kind
  * @destroy: undo all that makes the object more than zeroed memory, as far as
  *	it was done. Nothing refers to the object any more.
  */
 struct iommufd_object_ops {
+	const char *name;
 	void (*destroy)(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 };
 
+const char *iommufd_object_type_name(enum iommufd_object_type type);
 void *iommufd_object_alloc(struct iommufd_ctx *ictx, size_t size,
 			   enum iommufd_object_type type);
 void iommufd_object_publish(struct iommufd_ctx *ictx,
@@ -369,6 +375,7 @@ void iommufd_sw_msi_put(struct iommufd_hwpt_paging *hwpt,
 
 void iommufd_access_object_destroy(struct iommufd_ctx *ictx,
 				   struct iommufd_object *obj);
+void iommufd_access_show(struct seq_file *m, struct iommufd_object *obj);
 
 /* vfio_compat.c */
 long iommufd_vfio_ioctl(struct iommufd_ctx *ictx, unsigned int cmd,
@@ -391,6 +398,7 @@ void iommufd_mock_exit(void);
 int iommufd_test_ioctl(struct iommufd_ucmd *ucmd);
 void iommufd_mock_stdev_destroy(struct iommufd_ctx *ictx,
 				struct iommufd_object *obj);
+void iommufd_mock_stdev_show(struct seq_file *m, struct iommufd_object *obj);
 #else
 static inline void iommufd_test_syz_iova(struct iommufd_ctx *ictx, u32 ioas_id,
 					 u32 *flags, u64 *iova)

@@ -148,6 +148,9 @@ static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
 	return ioctl->execute(&ucmd);
 }
 
+/* Opens so far, which gives each context a number of its own */
+static atomic64_t nr_opened;
+
 static int iommufd_fops_open(struct inode *inode, struct file *file)
 {
 	struct iommufd_ctx *ictx;
@@ -156,6 +159,7 @@ static int iommufd_fops_open(struct inode *inode, struct file *file)
 	if (!ictx)
 		return -ENOMEM;
 	ictx->file = file;
+	ictx->nr = atomic64_inc_return(&nr_opened);
 	id_table_init(&ictx->objects);
 	xa_init(&ictx->groups);
 	init_waitqueue_head(&ictx->idle);

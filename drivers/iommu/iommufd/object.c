@@ -12,14 +12,34 @@
 #include "iommufd_private.h"
 
 static const struct iommufd_object_ops iommufd_object_ops[IOMMUFD_OBJ_TYPES] = {
-	[IOMMUFD_OBJ_IOAS]	  = { .destroy = iommufd_ioas_destroy },
-	[IOMMUFD_OBJ_DEVICE]	  = { .destroy = iommufd_device_destroy },
-	[IOMMUFD_OBJ_HWPT_PAGING] = { .destroy = iommufd_hwpt_paging_destroy },
-	[IOMMUFD_OBJ_ACCESS]	  = { .destroy = iommufd_access_object_destroy },
+	[IOMMUFD_OBJ_IOAS] = {
+		.name = "ioas",
+		.destroy = iommufd_ioas_destroy,
+	},
+	[IOMMUFD_OBJ_DEVICE] = {
+		.name = "device",
+		.destroy = iommufd_device_destroy,
+	},
+	[IOMMUFD_OBJ_HWPT_PAGING] = {
+		.name = "hwpt_paging",
+		.destroy = iommufd_hwpt_paging_destroy,
+	},
+	[IOMMUFD_OBJ_ACCESS] = {
+		.name = "access",
+		.destroy = iommufd_access_object_destroy,
+	},
 #ifdef CONFIG_IOMMUFD_TEST
-	[IOMMUFD_OBJ_SELFTEST]	  = { .destroy = iommufd_mock_stdev_destroy },
+	[IOMMUFD_OBJ_SELFTEST] = {
+		.name = "selftest",
+		.destroy = iommufd_mock_stdev_destroy,
+	},
 #endif
 };
+
+const char *iommufd_object_type_name(enum iommufd_object_type type)
+{
+	return iommufd_object_ops[type].name;
+}
 
 /*
  * Allocate a struct that begins with an iommufd_object. Its id is taken, but

@@ -5,6 +5,7 @@
 #include <linux/iommufd.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 
 #include "../iommufd_private.h"
@@ -38,6 +39,14 @@ void iommufd_mock_stdev_destroy(struct iommufd_ctx *ictx,
 		iommufd_device_do_unbind(stdev->idev);
 	if (stdev->mock)
 		mock_device_del(stdev->mock);
+}
+
+/* In fdinfo */
+void iommufd_mock_stdev_show(struct seq_file *m, struct iommufd_object *obj)
+{
+	struct mock_stdev *stdev = container_of(obj, struct mock_stdev, obj);
+
+	seq_printf(m, " device %u", iommufd_device_to_id(stdev->idev));
 }
 
 static struct mock_stdev *get_stdev(struct iommufd_ctx *ictx, u32 id)

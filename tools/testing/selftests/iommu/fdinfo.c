@@ -4,27 +4,12 @@
  */
 #include <stdarg.h>
 
+#include "lib/fdinfo.h"
+#include "lib/mock.h"
 #include "lib/testing.h"
 
 #define AT	0x40000000ULL
 #define NR_PAGES 4
-
-static void read_fdinfo(struct __test_metadata *_metadata, int iommufd, char *text,
-			size_t room)
-{
-	size_t length = 0;
-	char path[64];
-	ssize_t got;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", iommufd);
-	fd = open(path, O_RDONLY);
-	ASSERT_LE(0, fd);
-	while ((got = read(fd, text + length, room - 1 - length)) > 0)
-		length += got;
-	text[length] = '\0';
-	close(fd);
-}
 
 /* Is there a line that begins with the words? */
 static bool fdinfo_has(struct __test_metadata *_metadata, int iommufd,
@@ -37,7 +22,7 @@ static bool fdinfo_has(struct __test_metadata *_metadata, int iommufd,
 	va_start(args, format);
 	vsnprintf(line + 1, sizeof(line) - 1, format, args);
 	va_end(args);
-	read_fdinfo(_metadata, iommufd, text + 1, sizeof(text) - 1);
+	ASSERT_EQ(0, fdinfo_read(iommufd, text + 1, sizeof(text) - 1));
 	has = strstr(text, line);
 	if (!has)
 		TH_LOG("no line \"%s\" in:%s", line + 1, text);
@@ -87,7 +72,7 @@ TEST_F(fdinfo, tells_what_is_pinned_while_a_page_table_needs_it)
 	ASSERT_OK(edu_attach_pt(&bound->edu, &hwpt));
 	EXPECT_LINE("ioas:\tid %u refs 1 areas 1 bytes %lu pinned %lu extents 1 alignment %lu\n",
 		    bound->ioas, PAGE, PAGE, PAGE);
-	EXPECT_LINE("hwpt_paging:\tid %u refs 1 ioas %u automatic 1\n", hwpt, bound->ioas);
+	EXPECT_LINE("hwpt_paging:\tid %u refs 1 ioas %u automatic 1 pages 0x", hwpt, bound->ioas);
 	EXPECT_LINE("device:\tid %u refs 1 name %s group %d hwpt %u\n", bound->edu.id,
 		    bound->edu.bdf, bound->edu.group, hwpt);
 
@@ -104,7 +89,7 @@ TEST_F(fdinfo, tells_apart_who_made_a_page_table)
 	__u32 hwpt;
 
 	ASSERT_OK(hwpt_alloc(bound->iommufd, bound->edu.id, bound->ioas, &hwpt));
-	EXPECT_LINE("hwpt_paging:\tid %u refs 0 ioas %u automatic 0\n", hwpt, bound->ioas);
+	EXPECT_LINE("hwpt_paging:\tid %u refs 0 ioas %u automatic 0 pages 0x", hwpt, bound->ioas);
 }
 
 TEST_F(fdinfo, forgets_what_is_destroyed)
@@ -112,9 +97,110 @@ TEST_F(fdinfo, forgets_what_is_destroyed)
 	char text[8192];
 
 	ASSERT_OK(destroy(self->bound.iommufd, self->bound.ioas));
-	read_fdinfo(_metadata, self->bound.iommufd, text, sizeof(text));
+	ASSERT_EQ(0, fdinfo_read(self->bound.iommufd, text, sizeof(text)));
 	EXPECT_EQ(NULL, strstr(text, "ioas:"));
 	EXPECT_NE(NULL, strstr(text, "device:"));
+}
+
+TEST_F(fdinfo, numbers_the_contexts)
+{
+	int other = open_iommufd(_metadata);
+	char text[8192];
+	__u64 one, two;
+
+	ASSERT_EQ(0, fdinfo_read(self->bound.iommufd, text, sizeof(text)));
+	one = fdinfo_ctx(text);
+	ASSERT_EQ(0, fdinfo_read(other, text, sizeof(text)));
+	two = fdinfo_ctx(text);
+	EXPECT_NE(0, one);
+	EXPECT_LT(one, two);
+	EXPECT_EQ(0, fdinfo_count(text));
+	close(other);
+}
+
+/* Whatever is added later, by what the reference says of lines and of links */
+TEST_F(fdinfo, is_lines_of_keys_and_values)
+{
+	struct bound *bound = &self->bound;
+	char text[8192], *line, *word, *rest, *words;
+	__u32 hwpt = bound->ioas;
+	int objects = 0, count;
+
+	ASSERT_OK(ioas_map_at(bound->iommufd, bound->ioas, self->pages, PAGE, AT));
+	ASSERT_OK(edu_attach_pt(&bound->edu, &hwpt));
+	ASSERT_EQ(0, fdinfo_read(bound->iommufd, text, sizeof(text)));
+	EXPECT_EQ(3, fdinfo_count(text));
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		words = strstr(line, ":\t");
+		ASSERT_NE(NULL, words) {
+			TH_LOG("\"%s\"", line);
+		}
+		if (strncmp(words, ":\tid ", 5))
+			continue;
+		objects++;
+		EXPECT_EQ(NULL, strstr(words, "  "));
+		count = 0;
+		for (word = strtok(words + 2, " "); word; word = strtok(NULL, " "))
+			count++;
+		EXPECT_EQ(0, count % 2) {
+			TH_LOG("%d words in \"%s\"", count, line);
+		}
+	}
+	EXPECT_EQ(3, objects);
+}
+
+FIXTURE(fdinfo_mock)
+{
+	struct {
+		int iommufd;
+	} bound;
+	__u32 ioas;
+};
+
+FIXTURE_SETUP(fdinfo_mock)
+{
+	self->bound.iommufd = open_iommufd(_metadata);
+	if (!mock_exists(self->bound.iommufd))
+		SKIP_TEST("this kernel has no mock IOMMU: CONFIG_IOMMUFD_TEST");
+	ASSERT_OK(ioas_alloc(self->bound.iommufd, &self->ioas));
+}
+
+FIXTURE_TEARDOWN(fdinfo_mock)
+{
+	close(self->bound.iommufd);
+}
+
+#define RANGE "pages %#lx first %#x last %#x coherent 0 dirty 0"
+#define ALL_OF_IT "pages %#lx first 0x0 last %#lx coherent 0 dirty 0"
+
+TEST_F(fdinfo_mock, tells_what_a_page_table_can_translate)
+{
+	int fd = self->bound.iommufd;
+	struct mock mock;
+	__u32 huge;
+
+	ASSERT_OK(mock_attach(fd, self->ioas, &mock));
+	EXPECT_LINE("hwpt_paging:\tid %u refs 1 ioas %u automatic 1 " RANGE, mock.hwpt,
+		    self->ioas, ~(MOCK_PAGE_SIZE - 1UL), MOCK_APERTURE_START, MOCK_APERTURE_LAST);
+	ASSERT_OK(mock_hwpt_alloc(fd, mock.dev, self->ioas, MOCK_IOMMUPT_HUGE, &huge));
+	EXPECT_LINE("hwpt_paging:\tid %u refs 0 ioas %u automatic 0 " ALL_OF_IT, huge,
+		    self->ioas, PAGE | MOCK_HUGE_PAGE_SIZE, UINT64_MAX);
+}
+
+TEST_F(fdinfo_mock, tells_what_points_at_what)
+{
+	int fd = self->bound.iommufd;
+	struct mock one, two;
+
+	ASSERT_OK(mock_attach(fd, self->ioas, &one));
+	ASSERT_OK(mock_attach(fd, self->ioas, &two));
+	EXPECT_LINE("ioas:\tid %u refs 1 ", self->ioas);
+	EXPECT_LINE("hwpt_paging:\tid %u refs 2 ioas %u ", one.hwpt, self->ioas);
+	EXPECT_LINE("device:\tid %u refs 1 name iommufd_mock0 ", one.dev);
+	EXPECT_LINE("device:\tid %u refs 1 name iommufd_mock1 ", two.dev);
+	EXPECT_LINE("selftest:\tid %u refs 0 device %u\n", two.id, two.dev);
+	ASSERT_OK(destroy(fd, one.id));
+	EXPECT_LINE("hwpt_paging:\tid %u refs 1 ioas %u ", one.hwpt, self->ioas);
 }
 
 TEST_HARNESS_MAIN
