@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 
 #include "iommufd_private.h"
+#include "trace.h"
 
 /**
  * struct access_place - an access attached to an IOAS
@@ -249,6 +250,7 @@ int iommufd_access_attach(struct iommufd_access *access, u32 ioas_id)
 		access_move(access, place);
 out_unlock:
 	mutex_unlock(&access->change_lock);
+	trace_iommufd_access_attach(access->ictx, &access->obj, ioas_id, rc);
 	return rc;
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_access_attach, IOMMUFD);
@@ -285,6 +287,7 @@ int iommufd_access_replace(struct iommufd_access *access, u32 ioas_id)
 	place_free(old);
 out_unlock:
 	mutex_unlock(&access->change_lock);
+	trace_iommufd_access_attach(access->ictx, &access->obj, ioas_id, rc);
 	return rc;
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_access_replace, IOMMUFD);
@@ -303,6 +306,7 @@ void iommufd_access_detach(struct iommufd_access *access)
 		/* The driver's fault; its pages stay pinned, and mapped */
 		WARN_ON(access_leave(access));
 		place_free(access_move(access, NULL));
+		trace_iommufd_access_attach(access->ictx, &access->obj, 0, 0);
 	}
 	mutex_unlock(&access->change_lock);
 }

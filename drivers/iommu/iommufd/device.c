@@ -12,6 +12,7 @@
 #include <linux/uaccess.h>
 
 #include "iommufd_private.h"
+#include "trace.h"
 
 static bool allow_unsafe_interrupts;
 module_param(allow_unsafe_interrupts, bool, 0644);
@@ -605,8 +606,10 @@ int iommufd_device_attach(struct iommufd_device *idev, ioasid_t pasid,
 		.idev = idev,
 		.move = idev_attach,
 	};
+	int rc = idev_move_id(&move, pasid, pt_id);
 
-	return idev_move_id(&move, pasid, pt_id);
+	trace_iommufd_attach(idev, pasid, *pt_id, rc);
+	return rc;
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_device_attach, IOMMUFD);
 
@@ -629,8 +632,10 @@ int iommufd_device_replace(struct iommufd_device *idev, ioasid_t pasid,
 		.idev = idev,
 		.move = idev_replace,
 	};
+	int rc = idev_move_id(&move, pasid, pt_id);
 
-	return idev_move_id(&move, pasid, pt_id);
+	trace_iommufd_replace(idev, pasid, *pt_id, rc);
+	return rc;
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_device_replace, IOMMUFD);
 
@@ -658,6 +663,7 @@ void iommufd_device_detach(struct iommufd_device *idev, ioasid_t pasid)
 		group_detach(group);
 	idev_unreserve(idev, &hwpt_to_ioas(hwpt)->map);
 	mutex_unlock(&group->lock);
+	trace_iommufd_detach(idev, pasid, hwpt->obj.id, 0);
 	iommufd_hwpt_unlink(hwpt);
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_device_detach, IOMMUFD);

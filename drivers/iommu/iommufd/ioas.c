@@ -8,6 +8,7 @@
 #include <linux/uaccess.h>
 
 #include "iommufd_private.h"
+#include "trace.h"
 
 /* More ranges than anyone has use for; keeps the array within one kmalloc */
 #define IOAS_MAX_ALLOWED 8192
@@ -308,6 +309,7 @@ int iommufd_ioas_map_ioctl(struct iommufd_ucmd *ucmd)
 		rc = tell_iova(ucmd, ioas, range.iova, range.length,
 			       &cmd->iova);
 	iommufd_object_put(ucmd->ictx, &ioas->obj);
+	trace_iommufd_map(ucmd->ictx, cmd, rc);
 	return rc;
 }
 
@@ -369,6 +371,7 @@ int iommufd_ioas_map_file_ioctl(struct iommufd_ucmd *ucmd)
 		return PTR_ERR(ioas);
 	rc = map_file(ucmd, ioas);
 	iommufd_object_put(ucmd->ictx, &ioas->obj);
+	trace_iommufd_map_file(ucmd->ictx, cmd, rc);
 	return rc;
 }
 
@@ -403,6 +406,7 @@ int iommufd_ioas_copy_ioctl(struct iommufd_ucmd *ucmd)
 	rc = ioas_add(ucmd, dst, &chain, cmd->flags, cmd->length,
 		      &cmd->dst_iova);
 	iommufd_object_put(ucmd->ictx, &dst->obj);
+	trace_iommufd_copy(ucmd->ictx, cmd, rc);
 	return rc;
 }
 
@@ -439,6 +443,7 @@ int iommufd_ioas_unmap_ioctl(struct iommufd_ucmd *ucmd)
 		rc = tell(ucmd, &cmd->length);
 	}
 	iommufd_object_put(ucmd->ictx, &ioas->obj);
+	trace_iommufd_unmap(ucmd->ictx, cmd, rc);
 	return rc;
 }
 

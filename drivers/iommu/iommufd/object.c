@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 
 #include "iommufd_private.h"
+#include "trace.h"
 
 static const struct iommufd_object_ops iommufd_object_ops[IOMMUFD_OBJ_TYPES] = {
 	[IOMMUFD_OBJ_IOAS] = {
@@ -82,6 +83,7 @@ void iommufd_object_publish(struct iommufd_ctx *ictx,
 			    struct iommufd_object *obj)
 {
 	spin_lock(&ictx->objects.lock);
+	trace_iommufd_object_new(ictx, obj);
 	iommufd_object_show(ictx, obj);
 	spin_unlock(&ictx->objects.lock);
 }
@@ -195,6 +197,7 @@ static int iommufd_object_destroy_hidden(struct iommufd_ctx *ictx,
 	if (rc)
 		return rc == -EBUSY ? rc : -EINTR;
 
+	trace_iommufd_object_destroy(ictx, obj);
 	iommufd_object_free(ictx, obj);
 	return 0;
 }
@@ -267,6 +270,7 @@ void iommufd_object_destroy_all(struct iommufd_ctx *ictx)
 		for (id = 0; (obj = object_at(ictx, &id)); id++) {
 			if (refcount_read(&obj->links) != 1)
 				continue;
+			trace_iommufd_object_destroy(ictx, obj);
 			iommufd_object_free(ictx, obj);
 			progress = true;
 		}
