@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "fail.h"
 #include "iommufd_private.h"
 #include "trace.h"
 
@@ -131,6 +132,8 @@ struct iommufd_device *iommufd_device_do_bind(struct iommufd_ctx *ictx,
 	rc = idev_bind_check(dev);
 	if (rc)
 		return ERR_PTR(rc);
+	if (iommufd_should_fail())
+		return ERR_PTR(-ENOMEM);
 	rc = iommu_device_claim_dma_owner(dev, ictx);
 	if (rc)
 		return ERR_PTR(rc);
@@ -316,10 +319,11 @@ static int group_attach(struct iommufd_group *group, struct iommufd_hwpt *hwpt)
 	rc = iommufd_sw_msi_get(paging, group->msi_window);
 	if (rc)
 		return rc;
-	rc = iommu_attach_group(hwpt->domain, group->iommu_group);
+	rc = iommufd_should_fail() ? -ENOMEM :
+	     iommu_attach_group(hwpt->domain, group->iommu_group);
 	if (rc)
 		goto out_put;
-	rc = iommufd_sw_msi_refresh(paging);
+	rc = iommufd_should_fail() ? -ENOMEM : iommufd_sw_msi_refresh(paging);
 	if (rc)
 		goto out_detach;
 	group->hwpt = hwpt;
@@ -350,10 +354,11 @@ static int group_replace(struct iommufd_group *group, struct iommufd_hwpt *hwpt)
 	rc = iommufd_sw_msi_get(paging, group->msi_window);
 	if (rc)
 		return rc;
-	rc = iommu_group_replace_domain(group->iommu_group, hwpt->domain);
+	rc = iommufd_should_fail() ? -ENOMEM :
+	     iommu_group_replace_domain(group->iommu_group, hwpt->domain);
 	if (rc)
 		goto out_put;
-	rc = iommufd_sw_msi_refresh(paging);
+	rc = iommufd_should_fail() ? -ENOMEM : iommufd_sw_msi_refresh(paging);
 	if (rc)
 		goto out_back;
 	iommufd_sw_msi_put(hwpt_to_paging(old), group->msi_window);

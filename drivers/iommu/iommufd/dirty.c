@@ -14,6 +14,7 @@
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 
+#include "fail.h"
 #include "iommufd_private.h"
 
 /* A chunk has 2^23 bits, which are 1 MiB of the bitmap */
@@ -237,7 +238,8 @@ static int set_tracking(struct iommufd_hwpt_paging *hwpt, bool enable)
 	/* Before it begins, so that no write from then on is forgotten */
 	rc = enable ? read_areas(hwpt, 0, ULONG_MAX, 0, NULL) : 0;
 	if (!rc)
-		rc = domain->dirty_ops->set_dirty_tracking(domain, enable);
+		rc = iommufd_should_fail() ? -ENOMEM :
+		     domain->dirty_ops->set_dirty_tracking(domain, enable);
 	if (!rc)
 		WRITE_ONCE(hwpt->dirty_tracking, enable);
 	return rc;

@@ -15,6 +15,7 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 
+#include "fail.h"
 #include "iova_map.h"
 
 static bool area_has_whole_pages(const struct iova_area *area)
@@ -38,7 +39,8 @@ int iova_map_add_access(struct iova_map *map, struct iova_map_access *access)
 	rc = mutex_lock_killable(&map->access_lock);
 	if (rc)
 		return rc;
-	rc = down_write_killable(&map->rwsem);
+	rc = iommufd_should_fail() ? -ENOMEM :
+	     down_write_killable(&map->rwsem);
 	if (rc)
 		goto out_unlock;
 	if (access->needs_pin_pages) {

@@ -12,6 +12,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "fail.h"
 #include "iova_map.h"
 
 void iova_map_init(struct iova_map *map)
@@ -70,7 +71,8 @@ static int area_map(struct iova_map *map, struct iova_area *area,
 				map->smallest_pages);
 	if (rc)
 		return rc;
-	rc = iommu_sync_map(domain, area->iova, area_length(area));
+	rc = iommufd_should_fail() ? -ENOMEM :
+	     iommu_sync_map(domain, area->iova, area_length(area));
 	if (rc)
 		area_unmap_now(area, domain);
 	return rc;
@@ -273,7 +275,8 @@ int iova_map_add(struct iova_map *map, struct list_head *chain,
 	rc = down_write_killable(&map->rwsem);
 	if (rc)
 		return rc;
-	rc = place_chain(map, chain, iova, length, fixed);
+	rc = iommufd_should_fail() ? -ENOMEM :
+	     place_chain(map, chain, iova, length, fixed);
 	if (!rc)
 		rc = enter_chain(map, chain, *iova);
 	up_write(&map->rwsem);
@@ -389,7 +392,8 @@ static int try_remove(struct iova_map *map, unsigned long iova,
 	rc = down_write_killable(&map->rwsem);
 	if (rc)
 		return rc;
-	rc = measure_areas(map, iova, last, removed);
+	rc = iommufd_should_fail() ? -ENOMEM :
+	     measure_areas(map, iova, last, removed);
 	if (!rc && iova_map_is_pinned(map, iova, last))
 		rc = -EBUSY;
 	if (!rc && *removed) {
@@ -607,7 +611,7 @@ int iova_map_add_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt)
 	rc = down_write_killable(&map->rwsem);
 	if (rc)
 		return rc;
-	rc = fit_hwpt(map, hwpt);
+	rc = iommufd_should_fail() ? -ENOMEM : fit_hwpt(map, hwpt);
 	if (!rc)
 		rc = fill_hwpt(map, hwpt);
 	if (!rc) {

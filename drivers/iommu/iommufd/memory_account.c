@@ -15,6 +15,7 @@
 #include <linux/sched/user.h>
 #include <linux/slab.h>
 
+#include "fail.h"
 #include "memory_private.h"
 
 /* The caller, with no references taken */
@@ -122,6 +123,8 @@ static bool payer_same_count(const struct iommufd_payer *a,
 static int payer_lock(const struct iommufd_payer *payer, bool per_process,
 		      unsigned long npages)
 {
+	if (iommufd_should_fail())
+		return -ENOMEM;
 	if (per_process)
 		return charge_process(payer, npages);
 	return payer->exempt ? 0 : charge_user(payer, npages);

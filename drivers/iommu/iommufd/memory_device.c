@@ -15,6 +15,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include "fail.h"
 #include "iommufd_private.h"
 #include "memory_private.h"
 
@@ -192,7 +193,7 @@ static int device_memory_map(struct iommufd_memory *memory,
 	placement->smallest_pages = smallest_pages;
 
 	dma_resv_lock(device->dmabuf->resv, NULL);
-	rc = placement_map(device, placement);
+	rc = iommufd_should_fail() ? -ENOMEM : placement_map(device, placement);
 	if (!rc || is_away(rc)) {
 		placement_insert(device, placement);
 		rc = 0;
@@ -363,7 +364,7 @@ static struct iommufd_memory *alloc_dma_buf(struct dma_buf *dmabuf,
 		return ERR_PTR(rc);
 	}
 	get_dma_buf(dmabuf);
-	rc = check_alive(device);
+	rc = iommufd_should_fail() ? -ENOMEM : check_alive(device);
 	if (rc) {
 		iommufd_memory_put(&device->memory);
 		return ERR_PTR(rc);

@@ -20,6 +20,7 @@
 #include <linux/slab.h>
 #include <uapi/linux/fcntl.h>
 
+#include "fail.h"
 #include "memory_private.h"
 
 /**
@@ -107,6 +108,8 @@ static int pin_next(struct file *file, struct pinning *pinning)
 	struct page *page;
 	int rc;
 
+	if (iommufd_should_fail())
+		return -ENOMEM;
 	page = file_page(file, (pinning->memory->start >> PAGE_SHIFT) + first);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
@@ -246,7 +249,8 @@ iommufd_memory_alloc_file(struct iommufd_accounts *accounts, struct file *file,
 	if (rc)
 		goto out_free;
 	if (writable) {
-		rc = mapping_map_writable(file->f_mapping);
+		rc = iommufd_should_fail() ? -ENOMEM :
+		     mapping_map_writable(file->f_mapping);
 		if (rc)
 			goto out_account;
 	}

@@ -8,6 +8,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "fail.h"
 #include "memory_private.h"
 
 /* Runs handed to the driver at once: a 4 KiB array, or a few on the stack */
@@ -74,7 +75,9 @@ static int mapping_flush(struct mapping *mapping)
 {
 	int rc;
 
-	if (mapping->smallest_pages)
+	if (iommufd_should_fail())
+		rc = -ENOMEM;
+	else if (mapping->smallest_pages)
 		rc = mapping_flush_pages(mapping);
 	else
 		rc = mapping_flush_runs(mapping);
@@ -220,7 +223,9 @@ int iommufd_memory_map(struct iommufd_memory *memory, unsigned long offset,
 
 	mutex_lock(&memory->lock);
 	span = memory_span_find(memory, offset >> PAGE_SHIFT);
-	if (memory->ops->map)
+	if (iommufd_should_fail())
+		rc = -ENOMEM;
+	else if (memory->ops->map)
 		rc = memory->ops->map(memory, offset, length, domain, iova,
 				      prot, smallest_pages);
 	else if (!smallest_pages && one_run(span, offset, length, &run))

@@ -7,6 +7,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "fail.h"
 #include "memory_private.h"
 
 /* Page pointers of one call of GUP: a 4 KiB array, or a few on the stack */
@@ -63,6 +64,8 @@ static long pin_pages(struct iommufd_memory *memory, unsigned long index,
 
 	if (fatal_signal_pending(current))
 		return -EINTR;
+	if (iommufd_should_fail())
+		return -ENOMEM;
 
 	pinned = gup(memory, va, npages, FOLL_LONGTERM | FOLL_WRITE, pages);
 	if (pinned <= 0 && pinned != -EINTR && !memory->writable)

@@ -9,6 +9,7 @@
  */
 #include <linux/slab.h>
 
+#include "fail.h"
 #include "iommufd_private.h"
 #include "trace.h"
 
@@ -107,6 +108,9 @@ struct iommufd_object *iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
 					  enum iommufd_object_type type)
 {
 	struct iommufd_object *obj;
+
+	if (iommufd_should_fail())
+		return ERR_PTR(-ENOMEM);
 
 	spin_lock(&ictx->objects.lock);
 	obj = id_table_load(&ictx->objects, id);

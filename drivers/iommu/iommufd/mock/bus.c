@@ -129,6 +129,7 @@ int __init iommufd_mock_init(void)
 				       &mock_bus_nb);
 	if (rc)
 		goto out_sysfs;
+	mock_fail_init();
 	return 0;
 
 out_sysfs:
@@ -141,6 +142,7 @@ out_bus:
 /* Called too where the module's init fails later: the devices are gone then */
 void iommufd_mock_exit(void)
 {
+	mock_fail_exit();
 	iommu_device_unregister_bus(&mock_iommu, &mock_bus, &mock_bus_nb);
 	iommu_device_sysfs_remove(&mock_iommu);
 	bus_unregister(&mock_bus);

@@ -26,6 +26,9 @@ struct mock_device {
 	u32 flags;
 };
 
+void mock_fail_init(void);
+void mock_fail_exit(void);
+
 struct mock_device *mock_device_add(u32 flags);
 void mock_device_del(struct mock_device *mock);
 
