@@ -11,7 +11,7 @@ out=$build/check
 tree=$build/tree
 shared=$top/../shared
 
-steps="tree patches series maintainers scripts runner abi originality checkpatch
+steps="tree patches series maintainers scripts runner tools abi originality checkpatch
 	kernel-doc w1-x86 w1-arm64 off-x86 modules-x86 sparse-x86 sparse-arm64 coccicheck"
 
 # A step that cannot be done says why and ends with this status.
@@ -101,6 +101,19 @@ step_scripts() {
 # What must fail a run does fail it.
 step_runner() {
 	"$here/selftest.py"
+}
+
+# iommuctl compiles without a warning for both, and its tests pass here.
+step_tools() {
+	for arch in arm64 x86; do
+		configure "$arch" "$arch" common "$arch" iommufd test check "check-$arch"
+		kbuild "$dir" -s headers
+		rm -rf "$out/tools"
+		make -C "$top/tools/iommu" OUTPUT="$out/tools" CC="$cc" CFLAGS="-O2 -Werror" \
+			KHDR_INCLUDES="-isystem $dir/usr/include" all
+	done
+	make -C "$top/tools/iommu" OUTPUT="$out/tools" CC="$cc" CFLAGS="-O2 -Werror" \
+		KHDR_INCLUDES="-isystem $dir/usr/include" check
 }
 
 # The tables that the ABI tests read are those that were agreed on.

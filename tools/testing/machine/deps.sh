@@ -13,7 +13,7 @@ source_tar=/usr/src/linux-source-6.1.tar.xz
 
 machine="build-essential flex bison bc cpio perl python3 quilt rsync xz-utils gzip
 	libelf-dev libssl-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
-check="git sparse coccinelle"
+check="git sparse coccinelle groff-base"
 docs="python3-sphinx"
 bench="gnuplot-nox"
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Build the guest's static programs: the kselftests and the examples.
+# Build the guest's static programs: the kselftests, iommuctl and the examples.
 # Usage: programs.sh x86|arm64 KIND    into build/ARCH-KIND/programs, after kernel.sh
 set -eu
 
@@ -45,6 +45,11 @@ if [ -n "${MAINLINE:-}" ]; then
 		echo "$program" >>"$programs/list"
 	done
 fi
+
+# iommuctl, which one of the tests runs
+make -C "$top/tools/iommu" -j"${JOBS:-$(nproc)}" OUTPUT="$programs/tools" CC="$cc" \
+	KHDR_INCLUDES="-isystem $headers" "$programs/tools/iommuctl"
+cp "$programs/tools/iommuctl" "$programs/bin/"
 
 for source in "$examples"/*.c; do
 	[ -f "$source" ] || continue
