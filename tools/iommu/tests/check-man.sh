@@ -18,7 +18,8 @@ command -v groff >/dev/null || command -v mandoc >/dev/null ||
 	echo "no groff and no mandoc here: the page is compared with --help only"
 
 plain=$(sed 's/\\-/-/g' "$page")
-words=$("$program" --help | sed -n 's/^  \(-.\), \(--[a-z]*\).*/\1 \2/p; s/^  \([a-z][a-z]*\) .*/\1/p')
+words=$("$program" --help | sed -n -e 's/^  \(-.\), \(--[a-z]*\).*/\1 \2/p' \
+	-e 's/^  \([a-z][a-z]*\) .*/\1/p')
 for word in $words; do
 	echo "$plain" | grep -qw -e "$word" || { echo "$page says nothing of $word"; exit 1; }
 done

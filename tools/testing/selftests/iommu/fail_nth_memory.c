@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mapping files and the memory of devices, with each step failing: see lib/failing.h.
+ * Mapping files and dma-bufs, with each step failing: see lib/failing.h.
  */
 #include "lib/failing.h"
 
@@ -104,39 +104,5 @@ static int run_unmap_dmabuf(struct world *w)
 
 SCENARIO(unmap_dmabuf, .prepare = two_ioases_and_a_dmabuf, .run = run_unmap_dmabuf,
 	 .own_steps = 2, .answers_late = true);
-
-/* ---- The memory of one, for the DMA of others ---- */
-
-static int a_bar(struct world *w)
-{
-	int err;
-
-	err = two_hwpts(w) ?: edu_open(&w->shmem.dev) ?: edu_bind(&w->shmem.dev, w->fd) ?:
-	      shmem_start(&w->shmem);
-	if (err)
-		return err;
-	w->bar = (char *)shmem_map(&w->shmem, 0, w->shmem.size, PROT_READ | PROT_WRITE);
-	return w->bar ? 0 : -errno;
-}
-
-static int run_map_bar(struct world *w)
-{
-	return ioas_map_at(w->fd, w->ioas, w->bar + PAGE, 4 * PAGE, AT + 32 * PAGE);
-}
-
-SCENARIO(vfio_map_bar, .prepare = a_bar, .run = run_map_bar, .own_steps = 6,
-	 .on_shmem = true);
-
-static int run_vfio_dmabuf(struct world *w)
-{
-	int dmabuf = shmem_dma_buf_all(&w->shmem);
-
-	if (dmabuf < 0)
-		return dmabuf;
-	w->dmabuf = dmabuf;
-	return 0;
-}
-
-SCENARIO(vfio_dmabuf, .prepare = a_bar, .run = run_vfio_dmabuf, .on_shmem = true);
 
 TEST_HARNESS_MAIN

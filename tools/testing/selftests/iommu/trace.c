@@ -166,6 +166,7 @@ TEST_F(trace, close_destroys_what_is_left)
 	EXPECT_EVENT("object_destroy: ctx=%llu id=%u type=ioas", ctx, two);
 }
 
+#define OF_FILE "fd=%d start=0x1000 flags=%#x result=%d"
 #define COPIED "src_ioas=%u src_iova=%#llx flags=%#x result=0"
 
 TEST_F(trace, map_copy_and_unmap)
@@ -189,12 +190,12 @@ TEST_F(trace, map_copy_and_unmap)
 	ASSERT_LE(0, file);
 	ASSERT_EQ(0, ftruncate(file, 4 * PAGE));
 	ASSERT_OK(ioas_map_file_at(self->fd, ioas, file, PAGE, 2 * PAGE, AT + 16 * PAGE));
-	EXPECT_EVENT("map_file: ctx=%llu ioas=%u iova=%#llx length=0x2000 fd=%d start=0x1000 "
-		     "flags=%#x result=0", ctx, ioas, AT + 16 * PAGE, file, fixed);
+	EXPECT_EVENT("map_file: ctx=%llu ioas=%u iova=%#llx length=0x2000 " OF_FILE,
+		     ctx, ioas, AT + 16 * PAGE, file, fixed, 0);
 	EXPECT_ERRNO(EINVAL, ioas_map_file_at(self->fd, ioas, file, PAGE, 4 * PAGE,
 					      AT + 32 * PAGE));
-	EXPECT_EVENT("map_file: ctx=%llu ioas=%u iova=%#llx length=0x4000 fd=%d start=0x1000 "
-		     "flags=%#x result=%d", ctx, ioas, AT + 32 * PAGE, file, fixed, -EINVAL);
+	EXPECT_EVENT("map_file: ctx=%llu ioas=%u iova=%#llx length=0x4000 " OF_FILE,
+		     ctx, ioas, AT + 32 * PAGE, file, fixed, -EINVAL);
 	close(file);
 	/* The IOVA that the kernel chose */
 	ASSERT_OK(ioas_map_any(self->fd, ioas, self->pages, 3 * PAGE, &iova));

@@ -19,7 +19,6 @@
 #include "fault.h"
 #include "fdinfo.h"
 #include "mock.h"
-#include "shmem.h"
 #include "testing.h"
 
 #define AT 0x40000000ULL
@@ -41,10 +40,8 @@ struct world {
 	__u32 ioas, other, hwpt;
 	struct mock mock, second;
 	struct edu edu;
-	struct shmem shmem;
 	int file;	/* a memfd, NR_PAGES long, in all worlds the same */
 	int dmabuf;	/* or 0 */
-	char *bar;	/* of shmem, mapped, or NULL */
 	int access;	/* the file of an access, or 0 */
 	__u32 pinned;	/* what it has pinned */
 };
@@ -78,7 +75,6 @@ FIXTURE_VARIANT(fail_nth)
 	/* The pages that are pinned are new ones, next to each other or not. */
 	bool makes_pages;
 	bool on_edu;
-	bool on_shmem;
 	bool on_huge_pages;
 };
 
@@ -91,8 +87,6 @@ FIXTURE_SETUP(fail_nth)
 	close(fd);
 	if (variant->on_edu)
 		find_edu(_metadata, &self->world.edu, 0);
-	if (variant->on_shmem && shmem_find(&self->world.shmem))
-		SKIP_TEST("this machine has no ivshmem device");
 	if (variant->on_huge_pages)
 		self->world.huge = alloc_memory(_metadata, MEMORY_THP, 2 * HUGE);
 	self->nth = fault_open();
@@ -144,11 +138,6 @@ static void end(struct __test_metadata *_metadata, struct world *world, long pin
 {
 	if (world->edu.fd > 0)
 		edu_close(&world->edu);
-	if (world->bar)
-		munmap(world->bar, world->shmem.size);
-	world->bar = NULL;
-	if (world->shmem.dev.fd > 0)
-		edu_close(&world->shmem.dev);
 	if (world->dmabuf > 0)
 		close(world->dmabuf);
 	world->dmabuf = 0;
@@ -166,10 +155,8 @@ static void assert_no_pins(struct __test_metadata *_metadata, struct world *worl
 	int fd = open_iommufd(_metadata);
 	char *shown;
 
-	shown = mmap(NULL, LENGTH, PROT_READ, MAP_SHARED, world->file, 0);
+	shown = mmap(NULL, LENGTH, PROT_READ, MAP_SHARED | MAP_POPULATE, world->file, 0);
 	ASSERT_NE(MAP_FAILED, shown);
-	for (size_t at = 0; at < LENGTH; at += PAGE)
-		(void)*(volatile char *)(shown + at);
 	EXPECT_OK(mock_check_refs(fd, shown, LENGTH, 0));
 	EXPECT_OK(mock_check_refs(fd, world->pages, LENGTH, 0));
 	munmap(shown, LENGTH);
