@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Whom the faults of a device's DMA are told to, by PASID.
+ */
+#ifndef __LINUX_IOMMU_FAULT_H
+#define __LINUX_IOMMU_FAULT_H
+
+#include <linux/iommu.h>
+#include <linux/types.h>
+
+struct device;
+
+/**
+ * struct iommu_fault_target - whom the faults of one attachment are told to
+ * @report: take a fault. It is not %NULL and the calls for one device do not
+ *	overlap. Of a page request (%IOMMU_FAULT_PAGE_REQ) each request of a
+ *	group comes here, in the order in which the hardware told them; from the
+ *	last one on (%IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE) the device waits for
+ *	iommu_fault_respond(), once. An error means that nobody took the fault:
+ *	the IOMMU driver then answers a last request, and discards what cannot
+ *	be answered. Called with a mutex of the device held, mostly in the
+ *	IOMMU's interrupt thread: it may sleep, but not wait for a user.
+ * @all_pasids: set for IOMMU_NO_PASID, it takes the faults of all PASIDs that
+ *	have no target of their own
+ */
+struct iommu_fault_target {
+	int (*report)(const struct iommu_fault_target *target,
+		      struct device *dev, const struct iommu_fault *fault);
+	bool all_pasids;
+};
+
+#ifdef CONFIG_IOMMU_API
+
+extern const struct iommu_fault_target iommu_fault_retry;
+extern const struct iommu_fault_target iommu_fault_refuse;
+
+int iommu_fault_set_target(struct device *dev, ioasid_t pasid,
+			   const struct iommu_fault_target *target);
+void iommu_fault_drain(struct device *dev);
+int iommu_fault_respond(struct device *dev,
+			const struct iommu_fault_page_request *prm,
+			enum iommu_page_response_code code);
+
+/* For IOMMU drivers and the core of the IOMMU subsystem */
+
+const struct iommu_fault_target *
+iommu_fault_find_target(struct device *dev, const struct iommu_fault *fault);
+
+/**
+ * iommu_fault_note_loss - Tell that page requests were lost
+ * @iommu: the IOMMU, whose queue of page requests had no room
+ *
+ * A group of which requests came before may have lost others: it is taken for
+ * incomplete when its last request comes. To be called from where the IOMMU's
+ * requests are reported, before those that came after the loss.
+ */
+static inline void iommu_fault_note_loss(struct iommu_device *iommu)
+{
+	WRITE_ONCE(iommu->fault_losses, iommu->fault_losses + 1);
+}
+
+#endif /* CONFIG_IOMMU_API */
+#endif /* __LINUX_IOMMU_FAULT_H */
