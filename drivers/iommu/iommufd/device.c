@@ -12,6 +12,7 @@
 #include <linux/uaccess.h>
 
 #include "fail.h"
+#include "fault.h"
 #include "iommufd_private.h"
 #include "trace.h"
 
@@ -117,6 +118,7 @@ void iommufd_device_destroy(struct iommufd_ctx *ictx,
 	struct iommufd_device *idev =
 		container_of(obj, struct iommufd_device, obj);
 
+	WARN_ON(!xa_empty(&idev->faults));
 	iommufd_group_put(idev->group);
 	iommu_device_release_dma_owner(idev->dev);
 }
@@ -153,6 +155,7 @@ struct iommufd_device *iommufd_device_do_bind(struct iommufd_ctx *ictx,
 	idev->group = group;
 	idev->dev = dev;
 	INIT_LIST_HEAD(&idev->group_item);
+	xa_init(&idev->faults);
 	idev->enforce_cache_coherency =
 		device_iommu_capable(dev, IOMMU_CAP_ENFORCE_CACHE_COHERENCY);
 
@@ -374,6 +377,63 @@ out_put:
 	return rc;
 }
 
+static void group_end_faults(struct iommufd_group *group, bool moved)
+{
+	struct iommufd_device *idev;
+
+	list_for_each_entry(idev, &group->attached, group_item)
+		iommufd_fault_end_move(idev, IOMMU_NO_PASID, moved);
+}
+
+static int group_begin_faults(struct iommufd_group *group,
+			      struct iommufd_hwpt *hwpt)
+{
+	struct iommufd_device *idev;
+	int rc;
+
+	list_for_each_entry(idev, &group->attached, group_item) {
+		rc = iommufd_fault_begin_move(idev, IOMMU_NO_PASID, hwpt);
+		if (rc)
+			goto out_undo;
+	}
+	return 0;
+
+out_undo:
+	list_for_each_entry_continue_reverse(idev, &group->attached, group_item)
+		iommufd_fault_end_move(idev, IOMMU_NO_PASID, false);
+	return rc;
+}
+
+/* The group moves, and its devices' faults with it */
+static int group_replace_faults(struct iommufd_group *group,
+				struct iommufd_hwpt *hwpt)
+{
+	int rc;
+
+	rc = group_begin_faults(group, hwpt);
+	if (rc)
+		return rc;
+	rc = group_replace(group, hwpt);
+	group_end_faults(group, !rc);
+	return rc;
+}
+
+/* The first device of a group brings the group, each its own faults */
+static int group_attach_faults(struct iommufd_group *group,
+			       struct iommufd_device *idev,
+			       struct iommufd_hwpt *hwpt)
+{
+	int rc;
+
+	rc = iommufd_fault_begin_move(idev, IOMMU_NO_PASID, hwpt);
+	if (rc)
+		return rc;
+	if (!group->hwpt)
+		rc = group_attach(group, hwpt);
+	iommufd_fault_end_move(idev, IOMMU_NO_PASID, !rc);
+	return rc;
+}
+
 static int idev_attach(struct iommufd_device *idev, struct iommufd_hwpt *hwpt)
 {
 	struct iova_map *map = &hwpt_to_ioas(hwpt)->map;
@@ -391,8 +451,8 @@ static int idev_attach(struct iommufd_device *idev, struct iommufd_hwpt *hwpt)
 	if (rc)
 		return rc;
 	rc = idev_fit_hwpt(idev, hwpt);
-	if (!rc && !group->hwpt)
-		rc = group_attach(group, hwpt);
+	if (!rc)
+		rc = group_attach_faults(group, idev, hwpt);
 	if (rc) {
 		idev_unreserve(idev, map);
 		return rc;
@@ -423,7 +483,7 @@ static int idev_replace(struct iommufd_device *idev, struct iommufd_hwpt *hwpt)
 		return rc;
 	rc = idev_fit_hwpt(idev, hwpt);
 	if (!rc)
-		rc = group_replace(group, hwpt);
+		rc = group_replace_faults(group, hwpt);
 	/* The reservations stay where the group is */
 	if (rc)
 		swap(map, leave);
@@ -663,9 +723,11 @@ void iommufd_device_detach(struct iommufd_device *idev, ioasid_t pasid)
 		mutex_unlock(&group->lock);
 		return;
 	}
+	iommufd_fault_begin_move(idev, pasid, NULL);
 	list_del_init(&idev->group_item);
 	if (list_empty(&group->attached))
 		group_detach(group);
+	iommufd_fault_end_move(idev, pasid, true);
 	idev_unreserve(idev, &hwpt_to_ioas(hwpt)->map);
 	mutex_unlock(&group->lock);
 	trace_iommufd_detach(idev, pasid, hwpt->obj.id, 0);

@@ -16,6 +16,7 @@
 #include <linux/fs.h>
 #include <linux/seq_file.h>
 
+#include "fault.h"
 #include "iommufd_private.h"
 
 /* The id's own link is nobody's reference */
@@ -66,6 +67,15 @@ static void show_device(struct seq_file *m, struct iommufd_object *obj)
 		   iommu_group_id(idev->group->iommu_group), hwpt_id);
 }
 
+static void show_fault(struct seq_file *m, struct iommufd_object *obj)
+{
+	struct iommufd_fault_usage usage;
+
+	iommufd_fault_measure(obj, &usage);
+	seq_printf(m, " requests %u refused %llu", usage.nr_requests,
+		   usage.nr_refused);
+}
+
 /* What there is to say of a kind beside id and refs */
 static void (*const show[IOMMUFD_OBJ_TYPES])(struct seq_file *m,
 					     struct iommufd_object *obj) = {
@@ -73,6 +83,7 @@ static void (*const show[IOMMUFD_OBJ_TYPES])(struct seq_file *m,
 	[IOMMUFD_OBJ_DEVICE] = show_device,
 	[IOMMUFD_OBJ_HWPT_PAGING] = show_hwpt_paging,
 	[IOMMUFD_OBJ_ACCESS] = iommufd_access_show,
+	[IOMMUFD_OBJ_FAULT] = show_fault,
 #ifdef CONFIG_IOMMUFD_TEST
 	[IOMMUFD_OBJ_SELFTEST] = iommufd_mock_stdev_show,
 #endif

@@ -5,6 +5,7 @@
 #include <linux/iommu.h>
 #include <linux/slab.h>
 
+#include "fault.h"
 #include "iommufd_private.h"
 
 void iommufd_hwpt_paging_destroy(struct iommufd_ctx *ictx,
@@ -16,6 +17,7 @@ void iommufd_hwpt_paging_destroy(struct iommufd_ctx *ictx,
 		iova_map_remove_hwpt(&hwpt->ioas->map, &hwpt->map_hwpt);
 	if (hwpt->common.domain)
 		iommu_domain_free(hwpt->common.domain);
+	iommufd_hwpt_unlink_fault(&hwpt->common);
 	if (hwpt->ioas)
 		iommufd_object_unlink(&hwpt->ioas->obj);
 }
@@ -103,10 +105,15 @@ void iommufd_hwpt_unlink(struct iommufd_hwpt *hwpt)
 
 static int hwpt_alloc_check(const struct iommu_hwpt_alloc *cmd)
 {
-	/* The driver judges these; fault queues do not exist yet */
+	/* The driver judges the others */
 	if (cmd->flags & ~(IOMMU_HWPT_ALLOC_NEST_PARENT |
 			   IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
+			   IOMMU_HWPT_FAULT_ID_VALID |
 			   IOMMU_HWPT_ALLOC_PASID))
+		return -EOPNOTSUPP;
+	/* A stage 2 is not there to be filled by faults: its memory is pinned */
+	if (cmd->flags & IOMMU_HWPT_ALLOC_NEST_PARENT &&
+	    cmd->flags & IOMMU_HWPT_FAULT_ID_VALID)
 		return -EOPNOTSUPP;
 	if (cmd->__reserved || cmd->__reserved2)
 		return -EOPNOTSUPP;
@@ -134,7 +141,7 @@ hwpt_alloc_for(struct iommufd_ctx *ictx, const struct iommu_hwpt_alloc *cmd,
 	if (pt->type == IOMMUFD_OBJ_IOAS)
 		hwpt = iommufd_hwpt_paging_alloc(ictx,
 						 container_of(pt, struct iommufd_ioas, obj),
-						 idev, cmd->flags,
+						 idev, cmd->flags & ~IOMMU_HWPT_FAULT_ID_VALID,
 						 has_data ? &user_data : NULL);
 	else
 		hwpt = ERR_PTR(-EINVAL);
@@ -163,7 +170,10 @@ int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 		return PTR_ERR(hwpt);
 
 	cmd->out_hwpt_id = hwpt->common.obj.id;
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (cmd->flags & IOMMU_HWPT_FAULT_ID_VALID)
+		rc = iommufd_hwpt_link_fault(&hwpt->common, cmd->fault_id);
+	if (!rc)
+		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 	if (rc)
 		iommufd_object_abort(ucmd->ictx, &hwpt->common.obj);
 	else

@@ -17,6 +17,10 @@
  *	iommufd_memory.lock		extents and pin counts
  *	iommufd_accounts.lock		what memory is charged to whom
  *	iommufd_ctx.doorbell_lock	doorbells (inside iommu_group's own mutex)
+ *	iommufd_fault_queue.respond_lock
+ *					a device gets its answer
+ *	dev_iommu.lock			a device's faults are reported
+ *	iommufd_eventq.lock		what files of events hold; in interrupts
  *	iommufd_ctx.objects.lock	leaf
  */
 #ifndef __IOMMUFD_PRIVATE_H
@@ -37,6 +41,8 @@
 struct device;
 struct iommufd_device;
 struct iommufd_ioas;
+struct iommufd_fault;
+struct iommufd_fault_attach;
 struct msi_desc;
 struct seq_file;
 
@@ -333,6 +339,10 @@ struct iommufd_group {
  * @dev: the device; its driver unbinds before it goes
  * @enforce_cache_coherency: its IOMMU can keep DMA from bypassing the caches,
  *	so each HWPT it is attached to must
+ * @faults: struct iommufd_fault_attach by PASID; it and the two below are guarded
+ *	by the lock of @group
+ * @nr_faults: how many of those there are, @next_fault included
+ * @next_fault: that of the move at work, or NULL
  */
 struct iommufd_device {
 	struct iommufd_object obj;
@@ -341,6 +351,9 @@ struct iommufd_device {
 	struct list_head group_item;
 	struct device *dev;
 	bool enforce_cache_coherency;
+	struct xarray faults;
+	unsigned int nr_faults;
+	struct iommufd_fault_attach *next_fault;
 };
 
 int iommufd_get_hw_info_ioctl(struct iommufd_ucmd *ucmd);

@@ -33,6 +33,9 @@ enum {
 	IOMMU_TEST_OP_PASID_CHECK_HWPT,
 	IOMMU_TEST_OP_DMABUF_GET,
 	IOMMU_TEST_OP_DMABUF_REVOKE,
+	/* Not in mainline */
+	IOMMU_TEST_OP_PAGE_REQUEST = 0x110,
+	IOMMU_TEST_OP_PAGE_RESPONSE,
 };
 
 /* The mock IOMMU */
@@ -70,6 +73,22 @@ enum {
 enum {
 	MOCK_FLAGS_DEVICE_NO_DIRTY = 1 << 0,
 	MOCK_FLAGS_DEVICE_PASID = 1 << 2,
+	/* Not in mainline */
+	MOCK_FLAGS_DEVICE_NO_FAULTS = 1 << 17,
+};
+
+/* page_request.flags */
+enum {
+	/* The last one of its group */
+	MOCK_PAGE_REQUEST_LAST = 1 << 0,
+	MOCK_PAGE_REQUEST_PASID = 1 << 1,
+	/* Held in the IOMMU's queue until that is drained */
+	MOCK_PAGE_REQUEST_HOLD = 1 << 2,
+	/* The queue overflowed before */
+	MOCK_PAGE_REQUEST_AFTER_LOSS = 1 << 3,
+	/* No page request at all, but an error that nobody waits for */
+	MOCK_PAGE_REQUEST_UNRECOVERABLE = 1 << 4,
+	MOCK_PAGE_REQUEST_FLAGS = (1 << 5) - 1,
 };
 
 enum {
@@ -102,7 +121,10 @@ enum {
  * @dirty: on an HWPT: a device writes to the page_size bytes of each bit that is
  *	set in the bitmap at uptr; out_nr_dirty bits were of mapped pages
  * @check_iotlb: not implemented
- * @trigger_iopf: not implemented
+ * @trigger_iopf: the device sends a page request that is a group
+ * @page_request: the device sends a page request
+ * @page_response: the oldest answer that the device got, since the first
+ *	page_request, and that was not told; EAGAIN if there is none
  * @check_dev_cache: not implemented
  * @trigger_vevent: not implemented
  * @pasid_attach: not implemented
@@ -225,6 +247,20 @@ struct iommu_test_cmd {
 			__s32 dmabuf_fd;
 			__u32 revoked;
 		} dmabuf_revoke;
+		struct {
+			__u32 dev_id;
+			__u32 pasid;
+			__u32 grpid;
+			__u32 perm;
+			__aligned_u64 addr;
+			__u32 flags;
+		} page_request;
+		struct {
+			__u32 dev_id;
+			__u32 out_pasid;
+			__u32 out_grpid;
+			__u32 out_code;
+		} page_response;
 	};
 	__u32 last;
 };

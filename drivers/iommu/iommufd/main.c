@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "fault.h"
 #include "iommufd_private.h"
 #include "iommufd_test.h"
 
@@ -46,6 +47,8 @@ struct iommufd_ioctl {
 static const struct iommufd_ioctl iommufd_ioctls[] = {
 	IOCTL(IOMMU_DESTROY, iommufd_destroy_ioctl,
 	      iommu_destroy, id),
+	IOCTL(IOMMU_FAULT_QUEUE_ALLOC, iommufd_fault_alloc_ioctl,
+	      iommu_fault_alloc, out_fault_fd),
 	IOCTL(IOMMU_GET_HW_INFO, iommufd_get_hw_info_ioctl,
 	      iommu_hw_info, __reserved),
 	IOCTL(IOMMU_HWPT_ALLOC, iommufd_hwpt_alloc_ioctl,
@@ -84,6 +87,7 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 /* The kernel's copy of any ioctl's struct */
 union iommufd_cmd {
 	struct iommu_destroy destroy;
+	struct iommu_fault_alloc fault_alloc;
 	struct iommu_hw_info hw_info;
 	struct iommu_hwpt_alloc hwpt_alloc;
 	struct iommu_hwpt_get_dirty_bitmap get_dirty_bitmap;

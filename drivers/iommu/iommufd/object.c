@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 
 #include "fail.h"
+#include "fault.h"
 #include "iommufd_private.h"
 #include "trace.h"
 
@@ -29,6 +30,10 @@ static const struct iommufd_object_ops iommufd_object_ops[IOMMUFD_OBJ_TYPES] = {
 	[IOMMUFD_OBJ_ACCESS] = {
 		.name = "access",
 		.destroy = iommufd_access_object_destroy,
+	},
+	[IOMMUFD_OBJ_FAULT] = {
+		.name = "fault",
+		.destroy = iommufd_fault_destroy,
 	},
 #ifdef CONFIG_IOMMUFD_TEST
 	[IOMMUFD_OBJ_SELFTEST] = {

@@ -25,6 +25,7 @@ static void mock_device_release(struct device *dev)
 	struct mock_device *mock = to_mock_device(dev);
 
 	ida_free(&mock_numbers, mock->nr);
+	mock_faults_free(mock);
 	kfree(mock);
 }
 
@@ -64,6 +65,11 @@ out_put:
 void mock_device_del(struct mock_device *mock)
 {
 	device_unregister(&mock->dev);
+}
+
+bool mock_device_is(struct device *dev)
+{
+	return dev->bus == &mock_bus;
 }
 
 static bool mock_capable(struct device *dev, enum iommu_cap cap)
@@ -112,6 +118,11 @@ static const struct iommu_ops mock_ops = {
 	.probe_device = mock_probe_device,
 	.device_group = generic_device_group,
 	.def_domain_type = mock_def_domain_type,
+	.dev_enable_feat = mock_dev_enable_feat,
+	.dev_disable_feat = mock_dev_disable_feat,
+	.page_response = mock_page_response,
+	.drain_faults = mock_drain_faults,
+	.user_pasid_table = 1,
 };
 
 int __init iommufd_mock_init(void)

@@ -19,11 +19,15 @@ struct iommufd_ucmd;
  * @dev: on the bus iommufd_mock, alone in its group
  * @nr: N of its name, iommufd_mockN
  * @flags: MOCK_FLAGS_DEVICE_*, constant
+ * @faults_enabled: it can send page requests
+ * @faults: what a test wants to know about them, or NULL; see fault.c
  */
 struct mock_device {
 	struct device dev;
 	int nr;
 	u32 flags;
+	bool faults_enabled;
+	struct mock_faults *faults;
 };
 
 void mock_fail_init(void);
@@ -31,6 +35,7 @@ void mock_fail_exit(void);
 
 struct mock_device *mock_device_add(u32 flags);
 void mock_device_del(struct mock_device *mock);
+bool mock_device_is(struct device *dev);
 
 static inline struct mock_device *to_mock_device(struct device *dev)
 {
@@ -87,5 +92,17 @@ void mock_dirty_forget(struct mock_domain *mock, unsigned long iova,
 int iommufd_mock_dirty(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_dmabuf_get(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_dmabuf_revoke(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
+
+/* fault.c */
+int mock_dev_enable_feat(struct device *dev, enum iommu_dev_features feat);
+int mock_dev_disable_feat(struct device *dev, enum iommu_dev_features feat);
+int mock_page_response(struct device *dev, struct iommu_fault_event *event,
+		       struct iommu_page_response *response);
+void mock_drain_faults(struct device *dev);
+void mock_faults_free(struct mock_device *mock);
+int mock_trigger_iopf(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_page_request(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_page_response_get(struct iommufd_ucmd *ucmd,
+			   struct iommu_test_cmd *cmd);
 
 #endif /* __IOMMUFD_MOCK_H */

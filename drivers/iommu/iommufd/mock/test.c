@@ -118,7 +118,8 @@ static int mock_domain(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd)
 	u32 pt_id = cmd->id;
 	int rc;
 
-	if (dev_flags & ~(MOCK_FLAGS_DEVICE_NO_DIRTY | MOCK_FLAGS_DEVICE_PASID))
+	if (dev_flags & ~(MOCK_FLAGS_DEVICE_NO_DIRTY | MOCK_FLAGS_DEVICE_PASID |
+			  MOCK_FLAGS_DEVICE_NO_FAULTS))
 		return -EINVAL;
 
 	stdev = iommufd_object_alloc(ucmd->ictx, sizeof(*stdev),
@@ -292,6 +293,12 @@ int iommufd_test_ioctl(struct iommufd_ucmd *ucmd)
 		return mock_access_rw(ucmd, cmd);
 	case IOMMU_TEST_OP_DIRTY:
 		return iommufd_mock_dirty(ucmd, cmd);
+	case IOMMU_TEST_OP_TRIGGER_IOPF:
+		return mock_trigger_iopf(ucmd, cmd);
+	case IOMMU_TEST_OP_PAGE_REQUEST:
+		return mock_page_request(ucmd, cmd);
+	case IOMMU_TEST_OP_PAGE_RESPONSE:
+		return mock_page_response_get(ucmd, cmd);
 	case IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT:
 		return set_memory_limit(cmd);
 	case IOMMU_TEST_OP_DMABUF_GET:
