@@ -52,10 +52,9 @@ static struct mcopy *to_mcopy(struct vfio_device *vdev)
 	return container_of(vdev, struct mcopy, vdev);
 }
 
+/* Under the lock, be it that of who waits for this thread, see mcopy_work */
 static void mcopy_unpin(struct mcopy *mcopy)
 {
-	lockdep_assert_held(&mcopy->lock);
-
 	if (mcopy->npages)
 		vfio_unpin_pages(&mcopy->vdev, mcopy->pinned, mcopy->npages);
 	mcopy->npages = 0;
