@@ -107,6 +107,10 @@ bool vfio_group_iommufd_coherent(struct vfio_group *group)
 
 	lockdep_assert_held(&group->group_lock);
 
+	/* The CPU does what an emulated device does */
+	if (group->type == VFIO_EMULATED_IOMMU)
+		return true;
+
 	/* iommufd enforces coherency wherever the IOMMU is able to */
 	mutex_lock(&group->device_lock);
 	list_for_each_entry(device, &group->device_list, group_next) {
