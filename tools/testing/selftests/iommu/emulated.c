@@ -170,9 +170,9 @@ TEST_F(emulated, and_its_group_exclude_each_other)
 	struct mcopy by_group = self->mcopy;
 	int group, container;
 
-	EXPECT_EQ(-EBUSY, mdev_open_by_group(&by_group, &group, &container));
+	EXPECT_EQ(-EBUSY, mdev_open_by_group(&by_group, "/dev/vfio/vfio", &group, &container));
 	mdev_close(&self->mcopy);
-	ASSERT_EQ(0, mdev_open_by_group(&by_group, &group, &container));
+	ASSERT_EQ(0, mdev_open_by_group(&by_group, "/dev/vfio/vfio", &group, &container));
 	ASSERT_OK(mdev_open(&self->mcopy));
 	EXPECT_ERRNO(EBUSY, mdev_bind(&self->mcopy, self->fd));
 	mdev_close(&by_group);
@@ -556,9 +556,29 @@ TEST(a_device_that_only_has_registers_asks_nothing_of_the_ioas)
 	close(fd);
 }
 
-/* ---- The same through the group, in a container ---- */
+/* ---- The same through the group ---- */
 
-TEST(a_device_does_the_same_in_a_container)
+FIXTURE(container)
+{
+};
+
+FIXTURE_VARIANT(container)
+{
+	const char *path;
+};
+
+FIXTURE_VARIANT_ADD(container, of_old) { .path = "/dev/vfio/vfio" };
+FIXTURE_VARIANT_ADD(container, that_is_an_iommufd) { .path = "/dev/iommu" };
+
+FIXTURE_SETUP(container)
+{
+}
+
+FIXTURE_TEARDOWN(container)
+{
+}
+
+TEST_F(container, serves_as_well)
 {
 	struct vfio_iommu_type1_dma_map dma = {
 		.argsz = sizeof(dma),
@@ -577,7 +597,7 @@ TEST(a_device_does_the_same_in_a_container)
 
 	ASSERT_NE(NULL, pages);
 	create(_metadata, &mcopy, "mcopy");
-	ASSERT_EQ(0, mdev_open_by_group(&mcopy, &group, &container));
+	ASSERT_EQ(0, mdev_open_by_group(&mcopy, variant->path, &group, &container));
 	dma.vaddr = (uintptr_t)pages;
 	ASSERT_OK(call(container, VFIO_IOMMU_MAP_DMA, &dma, "VFIO_IOMMU_MAP_DMA()"));
 	for (__u32 by = 0; by <= MCOPY_BY_THREAD; by += MCOPY_BY_THREAD) {

@@ -127,13 +127,14 @@ void mdev_close(struct mcopy *mcopy)
 	mcopy->fd = -1;
 }
 
-int mdev_open_by_group(struct mcopy *mcopy, int *group, int *container)
+int mdev_open_by_group(struct mcopy *mcopy, const char *container_path, int *group,
+		       int *container)
 {
 	char path[64];
 	int err;
 
 	snprintf(path, sizeof(path), "/dev/vfio/%d", mcopy->group);
-	*container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	*container = open(container_path, O_RDWR | O_CLOEXEC);
 	if (*container < 0)
 		return -errno;
 	*group = open(path, O_RDWR | O_CLOEXEC);

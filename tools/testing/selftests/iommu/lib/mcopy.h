@@ -32,8 +32,9 @@ int mdev_bind(struct mcopy *mcopy, int iommufd);
 int mdev_attach(struct mcopy *mcopy, __u32 *pt);
 int mdev_detach(struct mcopy *mcopy);
 void mdev_close(struct mcopy *mcopy);
-/* The way of old. The container's fd is written too. */
-int mdev_open_by_group(struct mcopy *mcopy, int *group, int *container);
+/* The way of old, with what that path is as the container. Its fd is written too. */
+int mdev_open_by_group(struct mcopy *mcopy, const char *container_path, int *group,
+		       int *container);
 
 /* Run a command; what it ended with. */
 int mcopy_command(struct mcopy *mcopy, __u32 command, __u64 iova, __u32 length);
