@@ -7,8 +7,8 @@
  * each with its own use of its share of the pages, and no page-table entry is
  * touched, so DMA to either half goes on. That takes that no entry reaches across
  * the cut. IOMMU drivers cannot break a large entry into small ones while DMA
- * goes through it, so maps that are to be cut are filled with the smallest pages
- * only, as with IOMMU_OPTION_HUGE_PAGES set to 0.
+ * goes through it, so maps that are to be cut are filled by the CPU's pages, and
+ * have areas of whole pages, as with IOMMU_OPTION_HUGE_PAGES set to 0.
  */
 #include <linux/list.h>
 
@@ -21,8 +21,8 @@ static unsigned long page_of(const struct iova_area *area, unsigned long iova)
 
 /*
  * Exchange the area's one use of its pages for one of each half, which parts what
- * is known of the pages there too. A page that both halves have a part of gets
- * two. Nothing is pinned by this, nor unpinned: the pages are in use.
+ * is known of the pages there too. Nothing is pinned by this, nor unpinned: the
+ * pages are in use.
  */
 static int part_pages(struct iova_area *area, unsigned long iova)
 {
