@@ -29,6 +29,7 @@ struct iommufd_hw_queue;
 struct iommufd_hwpt_paging;
 struct iommufd_vdevice;
 struct iommufd_vfio_group;
+struct iova_map_access;
 struct page;
 
 enum iommufd_object_type {
@@ -169,6 +170,7 @@ struct iommufd_viommu {
 /**
  * struct iommufd_vdevice - what a device is called in a VM
  * @obj: nothing links to it
+ * @ictx: the context it is in
  * @viommu: where it has that name. Linked, as long as @idev is there.
  * @idev: the device, or NULL once that is unbound: then the object does nothing.
  *	Guarded by the context's vdevice_lock.
@@ -183,6 +185,7 @@ struct iommufd_viommu {
  */
 struct iommufd_vdevice {
 	struct iommufd_object obj;
+	struct iommufd_ctx *ictx;
 	struct iommufd_viommu *viommu;
 	struct iommufd_device *idev;
 	struct device *dev;
@@ -195,7 +198,7 @@ struct iommufd_vdevice {
  * struct iommufd_hw_queue - a queue in guest memory that the hardware reads
  * @obj: linked to by a queue that depends on it
  * @viommu: of which IOMMU it is, linked
- * @access: pins its memory, or NULL
+ * @access: keeps its memory pinned, or NULL
  * @base_addr: where it is, as the nesting parent translates it
  * @length: bytes in it
  * @type: constant
@@ -207,7 +210,7 @@ struct iommufd_vdevice {
 struct iommufd_hw_queue {
 	struct iommufd_object obj;
 	struct iommufd_viommu *viommu;
-	struct iommufd_access *access;
+	struct iova_map_access *access;
 	u64 base_addr;
 	size_t length;
 	u32 type;
@@ -410,6 +413,11 @@ struct device *iommufd_viommu_find_dev(struct iommufd_viommu *viommu,
 				       unsigned long vdev_id);
 int iommufd_viommu_get_vdev_id(struct iommufd_viommu *viommu,
 			       struct device *dev, unsigned long *vdev_id);
+int iommufd_viommu_alloc_mmap(struct iommufd_viommu *viommu,
+			      phys_addr_t mmio_addr, size_t length,
+			      unsigned long *offset);
+void iommufd_viommu_destroy_mmap(struct iommufd_viommu *viommu,
+				 unsigned long offset);
 
 struct iommufd_ctx *iommufd_ctx_from_file(struct file *file);
 struct iommufd_ctx *iommufd_ctx_from_fd(int fd);
@@ -470,6 +478,19 @@ static inline int iommufd_viommu_get_vdev_id(struct iommufd_viommu *viommu,
 					     unsigned long *vdev_id)
 {
 	return -ENOENT;
+}
+
+static inline int iommufd_viommu_alloc_mmap(struct iommufd_viommu *viommu,
+					    phys_addr_t mmio_addr,
+					    size_t length,
+					    unsigned long *offset)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void iommufd_viommu_destroy_mmap(struct iommufd_viommu *viommu,
+					       unsigned long offset)
+{
 }
 
 static inline struct iommufd_ctx *iommufd_ctx_from_file(struct file *file)

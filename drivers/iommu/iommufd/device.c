@@ -119,6 +119,7 @@ void iommufd_device_destroy(struct iommufd_ctx *ictx,
 		container_of(obj, struct iommufd_device, obj);
 
 	WARN_ON(!xa_empty(&idev->faults));
+	iommufd_device_bury_vdevice(idev);
 	iommufd_group_put(idev->group);
 	iommu_device_release_dma_owner(idev->dev);
 }
@@ -305,6 +306,9 @@ static int idev_fit_hwpt(struct iommufd_device *idev, struct iommufd_hwpt *hwpt)
 {
 	struct iommufd_hwpt_paging *paging = hwpt_to_paging(hwpt);
 
+	/* Only who made the domain knows what it is */
+	if (paging->driver != dev_iommu_ops(idev->dev))
+		return -EINVAL;
 	if (idev->enforce_cache_coherency && !paging->enforce_cache_coherency)
 		return -EINVAL;
 	/* Its writes would be missing in the record */

@@ -10,6 +10,8 @@
 #include <linux/uaccess.h>
 #include <linux/xarray.h>
 
+#include "iommufd_private.h"
+
 /* What is copied of an array at once, where it is long; and on the stack */
 #define WALK_BLOCK 4096
 #define WALK_STACK 256
@@ -186,3 +188,54 @@ int iommufd_viommu_get_vdev_id(struct iommufd_viommu *viommu,
 	return rc;
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_viommu_get_vdev_id, IOMMUFD);
+
+/**
+ * iommufd_viommu_alloc_mmap - Give pages of the hardware to a VIOMMU's owner
+ * @viommu: the VIOMMU, which the driver is about to make
+ * @mmio_addr: physical address of the pages, page aligned
+ * @length: how many bytes, page aligned
+ * @offset: what the user gives to mmap(), with @length
+ *
+ * The owner can map them when the VIOMMU can be used, and keeps it from being
+ * destroyed as long as they are mapped.
+ *
+ * Return: 0, -EINVAL or -ENOMEM.
+ */
+int iommufd_viommu_alloc_mmap(struct iommufd_viommu *viommu,
+			      phys_addr_t mmio_addr, size_t length,
+			      unsigned long *offset)
+{
+	struct iommufd_mmap *place;
+	u32 pgoff;
+	int rc;
+
+	if (WARN_ON(!length || !PAGE_ALIGNED(mmio_addr | length)))
+		return -EINVAL;
+	place = kzalloc(sizeof(*place), GFP_KERNEL_ACCOUNT);
+	if (!place)
+		return -ENOMEM;
+	place->viommu = viommu;
+	place->phys = mmio_addr;
+	place->length = length;
+	rc = xa_alloc(&viommu->ictx->mmaps, &pgoff, place,
+		      XA_LIMIT(1, INT_MAX), GFP_KERNEL_ACCOUNT);
+	if (rc) {
+		kfree(place);
+		return rc == -EBUSY ? -ENOMEM : rc;
+	}
+	*offset = (unsigned long)pgoff << PAGE_SHIFT;
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_viommu_alloc_mmap, IOMMUFD);
+
+/**
+ * iommufd_viommu_destroy_mmap - Undo iommufd_viommu_alloc_mmap()
+ * @viommu: the VIOMMU, which goes or could not be made: nothing is mapped
+ * @offset: as it was given
+ */
+void iommufd_viommu_destroy_mmap(struct iommufd_viommu *viommu,
+				 unsigned long offset)
+{
+	kfree(xa_erase(&viommu->ictx->mmaps, offset >> PAGE_SHIFT));
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_viommu_destroy_mmap, IOMMUFD);

@@ -51,6 +51,45 @@ static void show_hwpt_paging(struct seq_file *m, struct iommufd_object *obj)
 		   READ_ONCE(hwpt->dirty_tracking));
 }
 
+static void show_hwpt_nested(struct seq_file *m, struct iommufd_object *obj)
+{
+	struct iommufd_hwpt_nested *nested = to_hwpt_nested(obj);
+
+	seq_printf(m, " parent %u viommu %u",
+		   nested->parent->common.obj.id,
+		   nested->viommu ? nested->viommu->obj.id : 0);
+}
+
+static void show_viommu(struct seq_file *m, struct iommufd_object *obj)
+{
+	struct iommufd_viommu *viommu = to_viommu(obj);
+
+	seq_printf(m, " type %#x parent %u iommu %s",
+		   viommu->type, viommu->hwpt->common.obj.id,
+		   dev_name(viommu->iommu_dev->dev));
+}
+
+/* One whose device is gone has no viommu and no device */
+static void show_vdevice(struct seq_file *m, struct iommufd_object *obj)
+{
+	struct iommufd_vdevice *vdev = to_vdevice(obj);
+	u32 viommu_id = 0, device_id = 0;
+
+	iommufd_vdevice_ids(vdev, &viommu_id, &device_id);
+	seq_printf(m, " viommu %u device %u virt_id %#llx", viommu_id,
+		   device_id, vdev->virt_id);
+}
+
+static void show_hw_queue(struct seq_file *m, struct iommufd_object *obj)
+{
+	struct iommufd_hw_queue *queue =
+		container_of(obj, struct iommufd_hw_queue, obj);
+
+	seq_printf(m, " viommu %u type %#x iova %#llx length %zu",
+		   queue->viommu->obj.id, queue->type, queue->base_addr,
+		   queue->length);
+}
+
 static void show_device(struct seq_file *m, struct iommufd_object *obj)
 {
 	struct iommufd_device *idev =
@@ -84,6 +123,10 @@ static void (*const show[IOMMUFD_OBJ_TYPES])(struct seq_file *m,
 	[IOMMUFD_OBJ_HWPT_PAGING] = show_hwpt_paging,
 	[IOMMUFD_OBJ_ACCESS] = iommufd_access_show,
 	[IOMMUFD_OBJ_FAULT] = show_fault,
+	[IOMMUFD_OBJ_HWPT_NESTED] = show_hwpt_nested,
+	[IOMMUFD_OBJ_VIOMMU] = show_viommu,
+	[IOMMUFD_OBJ_VDEVICE] = show_vdevice,
+	[IOMMUFD_OBJ_HW_QUEUE] = show_hw_queue,
 #ifdef CONFIG_IOMMUFD_TEST
 	[IOMMUFD_OBJ_SELFTEST] = iommufd_mock_stdev_show,
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * I/O page tables: HWPT_PAGING, a domain that holds an IOAS.
+ * I/O page tables: HWPT_PAGING, a domain that holds an IOAS; and the ioctl that
+ * makes an HWPT of either kind.
  */
 #include <linux/iommu.h>
 #include <linux/slab.h>
@@ -80,6 +81,9 @@ iommufd_hwpt_paging_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	if (IS_ERR(hwpt))
 		return hwpt;
 	hwpt->common.ictx = ictx;
+	hwpt->common.pasid_compat = flags & IOMMU_HWPT_ALLOC_PASID;
+	hwpt->nest_parent = flags & IOMMU_HWPT_ALLOC_NEST_PARENT;
+	hwpt->driver = dev_iommu_ops(idev->dev);
 	hwpt->msi_window = IOMMUFD_NO_MSI_WINDOW;
 	INIT_LIST_HEAD(&hwpt->map_hwpt.item);
 	hwpt->ioas = ioas;
@@ -122,9 +126,9 @@ static int hwpt_alloc_check(const struct iommu_hwpt_alloc *cmd)
 	return 0;
 }
 
-static struct iommufd_hwpt_paging *
-hwpt_alloc_for(struct iommufd_ctx *ictx, const struct iommu_hwpt_alloc *cmd,
-	       struct iommufd_device *idev)
+static struct iommufd_hwpt *
+hwpt_alloc_on(struct iommufd_ctx *ictx, struct iommufd_object *pt,
+	      struct iommufd_device *idev, const struct iommu_hwpt_alloc *cmd)
 {
 	const struct iommu_user_data user_data = {
 		.type = cmd->data_type,
@@ -132,28 +136,32 @@ hwpt_alloc_for(struct iommufd_ctx *ictx, const struct iommu_hwpt_alloc *cmd,
 		.len = cmd->data_len,
 	};
 	bool has_data = cmd->data_type != IOMMU_HWPT_DATA_NONE;
-	struct iommufd_hwpt_paging *hwpt;
-	struct iommufd_object *pt;
+	u32 flags = cmd->flags & ~IOMMU_HWPT_FAULT_ID_VALID;
+	struct iommufd_hwpt_paging *paging;
 
-	pt = iommufd_object_get(ictx, cmd->pt_id, IOMMUFD_OBJ_ANY);
-	if (IS_ERR(pt))
-		return ERR_CAST(pt);
-	if (pt->type == IOMMUFD_OBJ_IOAS)
-		hwpt = iommufd_hwpt_paging_alloc(ictx,
-						 container_of(pt, struct iommufd_ioas, obj),
-						 idev, cmd->flags & ~IOMMU_HWPT_FAULT_ID_VALID,
-						 has_data ? &user_data : NULL);
-	else
-		hwpt = ERR_PTR(-EINVAL);
-	iommufd_object_put(ictx, pt);
-	return hwpt;
+	switch (pt->type) {
+	case IOMMUFD_OBJ_IOAS:
+		paging = iommufd_hwpt_paging_alloc(
+			ictx, container_of(pt, struct iommufd_ioas, obj), idev,
+			flags, has_data ? &user_data : NULL);
+		return IS_ERR(paging) ? ERR_CAST(paging) : &paging->common;
+	case IOMMUFD_OBJ_HWPT_PAGING:
+		return iommufd_hwpt_nested_alloc(ictx, to_hwpt_paging(pt), idev,
+						 flags, &user_data);
+	case IOMMUFD_OBJ_VIOMMU:
+		return iommufd_viommu_nested_alloc(to_viommu(pt), idev,
+						   flags, &user_data);
+	default:
+		return ERR_PTR(-EINVAL);
+	}
 }
 
 int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
-	struct iommufd_hwpt_paging *hwpt;
 	struct iommufd_device *idev;
+	struct iommufd_object *pt;
+	struct iommufd_hwpt *hwpt;
 	int rc;
 
 	rc = hwpt_alloc_check(cmd);
@@ -163,20 +171,26 @@ int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 	idev = iommufd_get_device(ucmd->ictx, cmd->dev_id);
 	if (IS_ERR(idev))
 		return PTR_ERR(idev);
-	hwpt = hwpt_alloc_for(ucmd->ictx, cmd, idev);
+	pt = iommufd_object_get(ucmd->ictx, cmd->pt_id, IOMMUFD_OBJ_ANY);
+	if (IS_ERR(pt)) {
+		iommufd_object_put(ucmd->ictx, &idev->obj);
+		return PTR_ERR(pt);
+	}
+	hwpt = hwpt_alloc_on(ucmd->ictx, pt, idev, cmd);
 	/* The user's memory may take forever, and unbind waits for this */
+	iommufd_object_put(ucmd->ictx, pt);
 	iommufd_object_put(ucmd->ictx, &idev->obj);
 	if (IS_ERR(hwpt))
 		return PTR_ERR(hwpt);
 
-	cmd->out_hwpt_id = hwpt->common.obj.id;
+	cmd->out_hwpt_id = hwpt->obj.id;
 	if (cmd->flags & IOMMU_HWPT_FAULT_ID_VALID)
-		rc = iommufd_hwpt_link_fault(&hwpt->common, cmd->fault_id);
+		rc = iommufd_hwpt_link_fault(hwpt, cmd->fault_id);
 	if (!rc)
 		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 	if (rc)
-		iommufd_object_abort(ucmd->ictx, &hwpt->common.obj);
+		iommufd_object_abort(ucmd->ictx, &hwpt->obj);
 	else
-		iommufd_object_publish(ucmd->ictx, &hwpt->common.obj);
+		iommufd_object_publish(ucmd->ictx, &hwpt->obj);
 	return rc;
 }

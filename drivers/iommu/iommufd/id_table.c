@@ -45,12 +45,11 @@ void id_table_init(struct id_table *table)
 	spin_lock_init(&table->lock);
 }
 
-/* No id is taken any more */
+/* No id shows anything any more */
 void id_table_destroy(struct id_table *table)
 {
 	u32 i;
 
-	WARN_ON(table->used);
 	for (i = 0; i < table->nr_chunks; i++)
 		kfree(table->chunks[i]);
 	kvfree(table->chunks);

@@ -12,6 +12,7 @@
  *					they lock for that
  *	iommufd_access.rwsem		an access works with its IOAS
  *	iommufd_ioas.auto_lock		finding or making an automatic HWPT
+ *	iommufd_ctx.vdevice_lock	which device has which VDEVICE
  *	iommufd_group.lock		attach, replace and detach of a group
  *	iova_map.rwsem			areas and the list of HWPTs of an IOAS
  *	iommufd_memory.lock		extents and pin counts
@@ -45,6 +46,7 @@ struct iommufd_fault;
 struct iommufd_fault_attach;
 struct msi_desc;
 struct seq_file;
+struct vm_area_struct;
 
 /**
  * struct iommufd_vfio_compat - a context in the place of a VFIO container
@@ -82,6 +84,9 @@ struct iommufd_vfio_compat {
  * @nr_doorbells: number of valid entries in @doorbells
  * @doorbells: the pages that devices of this context ring for an MSI. The
  *	place in the table decides the IOVA, so that it is the same in each HWPT.
+ * @tombstones: ids that are taken for good, guarded by the lock of @objects
+ * @vdevice_lock: guards which device has which VDEVICE
+ * @mmaps: struct iommufd_mmap by page offset
  */
 struct iommufd_ctx {
 	struct file *file;
@@ -94,6 +99,9 @@ struct iommufd_ctx {
 	struct mutex doorbell_lock; /* guards the doorbells */
 	unsigned int nr_doorbells;
 	phys_addr_t doorbells[IOMMUFD_MAX_DOORBELLS];
+	u32 tombstones;
+	struct mutex vdevice_lock; /* guards devices' VDEVICEs */
+	struct xarray mmaps;
 };
 
 /**
@@ -101,10 +109,12 @@ struct iommufd_ctx {
  * @name: what fdinfo and the tracepoints call the kind
  * @destroy: undo all that makes the object more than zeroed memory, as far as
  *	it was done. Nothing refers to the object any more.
+ * @free: free its memory, where kfree() would be too early
  */
 struct iommufd_object_ops {
 	const char *name;
 	void (*destroy)(struct iommufd_ctx *ictx, struct iommufd_object *obj);
+	void (*free)(struct iommufd_object *obj);
 };
 
 const char *iommufd_object_type_name(enum iommufd_object_type type);
@@ -123,6 +133,8 @@ void iommufd_object_put(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 int iommufd_object_destroy_id(struct iommufd_ctx *ictx, u32 id);
 void iommufd_object_unlink_destroy(struct iommufd_ctx *ictx,
 				   struct iommufd_object *obj);
+bool iommufd_object_take(struct iommufd_ctx *ictx, struct iommufd_object *obj);
+void iommufd_object_bury(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 void iommufd_object_destroy_all(struct iommufd_ctx *ictx);
 
 static inline void iommufd_object_link(struct iommufd_object *obj)
@@ -227,6 +239,7 @@ struct iommufd_hwpt {
  * @common: what each HWPT has
  * @ioas: what it holds, linked
  * @map_hwpt: its place in the IOAS's map, with the domain
+ * @driver: who made the domain; constant
  * @automatic: made by an attach to the IOAS; goes with the last detach
  * @nest_parent: HWPT_NESTED and VIOMMUs can be made on it; constant
  * @enforce_cache_coherency: no DMA through it can bypass the CPU's caches;
@@ -242,6 +255,7 @@ struct iommufd_hwpt_paging {
 	struct iommufd_hwpt common;
 	struct iommufd_ioas *ioas;
 	struct iova_map_hwpt map_hwpt;
+	const struct iommu_ops *driver;
 	bool automatic;
 	bool nest_parent;
 	bool enforce_cache_coherency;
@@ -269,6 +283,20 @@ struct iommufd_hwpt_paging *
 iommufd_hwpt_paging_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 			  struct iommufd_device *idev, u32 flags,
 			  const struct iommu_user_data *user_data);
+struct iommufd_hwpt *
+iommufd_hwpt_nested_alloc(struct iommufd_ctx *ictx,
+			  struct iommufd_hwpt_paging *parent,
+			  struct iommufd_device *idev, u32 flags,
+			  const struct iommu_user_data *user_data);
+struct iommufd_hwpt *
+iommufd_viommu_nested_alloc(struct iommufd_viommu *viommu,
+			    struct iommufd_device *idev, u32 flags,
+			    const struct iommu_user_data *user_data);
+int iommufd_check_nest_parent(struct iommufd_hwpt_paging *parent,
+			      struct iommufd_device *idev);
+void iommufd_hwpt_nested_destroy(struct iommufd_ctx *ictx,
+				 struct iommufd_object *obj);
+int iommufd_hwpt_invalidate_ioctl(struct iommufd_ucmd *ucmd);
 void iommufd_hwpt_unlink(struct iommufd_hwpt *hwpt);
 int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd);
 void iommufd_hwpt_paging_destroy(struct iommufd_ctx *ictx,
@@ -343,6 +371,8 @@ struct iommufd_group {
  *	by the lock of @group
  * @nr_faults: how many of those there are, @next_fault included
  * @next_fault: that of the move at work, or NULL
+ * @had_vdev: it has or had a VDEVICE, so that somebody may look at it under RCU
+ * @vdev: its VDEVICE, or NULL; guarded by the context's vdevice_lock
  */
 struct iommufd_device {
 	struct iommufd_object obj;
@@ -354,6 +384,8 @@ struct iommufd_device {
 	struct xarray faults;
 	unsigned int nr_faults;
 	struct iommufd_fault_attach *next_fault;
+	bool had_vdev;
+	struct iommufd_vdevice *vdev;
 };
 
 int iommufd_get_hw_info_ioctl(struct iommufd_ucmd *ucmd);
@@ -373,6 +405,50 @@ iommufd_get_device(struct iommufd_ctx *ictx, u32 id)
 		return ERR_CAST(obj);
 	return container_of(obj, struct iommufd_device, obj);
 }
+
+static inline struct iommufd_viommu *to_viommu(struct iommufd_object *obj)
+{
+	return container_of(obj, struct iommufd_viommu, obj);
+}
+
+static inline struct iommufd_vdevice *to_vdevice(struct iommufd_object *obj)
+{
+	return container_of(obj, struct iommufd_vdevice, obj);
+}
+
+int iommufd_viommu_alloc_ioctl(struct iommufd_ucmd *ucmd);
+int iommufd_vdevice_alloc_ioctl(struct iommufd_ucmd *ucmd);
+int iommufd_hw_queue_alloc_ioctl(struct iommufd_ucmd *ucmd);
+struct iommufd_viommu *iommufd_get_viommu(struct iommufd_ctx *ictx, u32 id);
+int iommufd_viommu_check_device(struct iommufd_viommu *viommu,
+				struct iommufd_device *idev);
+void iommufd_device_bury_vdevice(struct iommufd_device *idev);
+void iommufd_vdevice_ids(struct iommufd_vdevice *vdev, u32 *viommu_id,
+			 u32 *device_id);
+void iommufd_viommu_destroy(struct iommufd_ctx *ictx,
+			    struct iommufd_object *obj);
+void iommufd_vdevice_destroy(struct iommufd_ctx *ictx,
+			     struct iommufd_object *obj);
+void iommufd_vdevice_free(struct iommufd_object *obj);
+void iommufd_hw_queue_destroy(struct iommufd_ctx *ictx,
+			      struct iommufd_object *obj);
+
+/**
+ * struct iommufd_mmap - pages of the hardware that a user may map
+ * @viommu: whose they are; linked by each mapping of them
+ * @phys: where they are
+ * @length: bytes, a multiple of the page size
+ *
+ * In iommufd_ctx.mmaps, by page offset, from iommufd_viommu_alloc_mmap() to
+ * iommufd_viommu_destroy_mmap(). Constant.
+ */
+struct iommufd_mmap {
+	struct iommufd_viommu *viommu;
+	phys_addr_t phys;
+	size_t length;
+};
+
+int iommufd_fops_mmap(struct file *file, struct vm_area_struct *vma);
 
 struct iommufd_group *iommufd_group_get(struct iommufd_ctx *ictx,
 					struct device *dev);

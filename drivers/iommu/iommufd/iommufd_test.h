@@ -33,13 +33,15 @@ enum {
 	IOMMU_TEST_OP_PASID_CHECK_HWPT,
 	IOMMU_TEST_OP_DMABUF_GET,
 	IOMMU_TEST_OP_DMABUF_REVOKE,
-	/* Not in mainline */
+	/* Not in mainline; far from what may come there */
+	IOMMU_TEST_OP_VIOMMU_CHECK_MAP = 0x100,
 	IOMMU_TEST_OP_PAGE_REQUEST = 0x110,
 	IOMMU_TEST_OP_PAGE_RESPONSE,
 };
 
-/* The mock IOMMU */
+/* The mock IOMMU, of which there are some */
 enum {
+	MOCK_IOMMUS = 2,
 	MOCK_PAGE_SIZE = 2048,
 	MOCK_HUGE_PAGE_SIZE = 1024 * 1024,
 	MOCK_APERTURE_START = 0x1000000,
@@ -73,6 +75,8 @@ enum {
 enum {
 	MOCK_FLAGS_DEVICE_NO_DIRTY = 1 << 0,
 	MOCK_FLAGS_DEVICE_PASID = 1 << 2,
+	/* Not in mainline: it is behind the second IOMMU */
+	MOCK_FLAGS_DEVICE_IOMMU1 = 1 << 16,
 	/* Not in mainline */
 	MOCK_FLAGS_DEVICE_NO_FAULTS = 1 << 17,
 };
@@ -109,7 +113,8 @@ enum {
  *	out_stdev_id stands for the device; its destruction undoes it all.
  * @mock_domain_flags: the same with MOCK_FLAGS_DEVICE_*
  * @mock_domain_replace: on a stdev: move it to pt_id, which becomes the HWPT's
- * @check_map: on an HWPT: does each IOVA translate to what is at uptr?
+ * @check_map: on an HWPT: does each IOVA translate to what is at uptr? Or on a
+ *	VIOMMU: does the page, to a device of the VM?
  * @check_refs: has each page at uptr been pinned refs times?
  * @create_access: on an IOAS: an in-kernel user of it, as a file
  * @destroy_access_pages: on an access's file: unpin
@@ -120,12 +125,12 @@ enum {
  * @access_replace_ioas: on an access's file: move it to another IOAS
  * @dirty: on an HWPT: a device writes to the page_size bytes of each bit that is
  *	set in the bitmap at uptr; out_nr_dirty bits were of mapped pages
- * @check_iotlb: not implemented
+ * @check_iotlb: on a nested HWPT: does the IOTLB's entry id hold iotlb?
  * @trigger_iopf: the device sends a page request that is a group
  * @page_request: the device sends a page request
  * @page_response: the oldest answer that the device got, since the first
  *	page_request, and that was not told; EAGAIN if there is none
- * @check_dev_cache: not implemented
+ * @check_dev_cache: on a DEVICE: does its cache id hold that?
  * @trigger_vevent: not implemented
  * @pasid_attach: not implemented
  * @pasid_replace: not implemented
@@ -291,6 +296,8 @@ struct iommu_hwpt_selftest {
 #define IOMMU_HWPT_INVALIDATE_DATA_SELFTEST		0xdeadbeef
 #define IOMMU_HWPT_INVALIDATE_DATA_SELFTEST_INVALID	0xdadbeef
 #define IOMMU_TEST_INVALIDATE_FLAG_ALL			0x1
+/* Not in mainline: the hardware fails at this one */
+#define IOMMU_TEST_INVALIDATE_FLAG_BROKEN		0x2
 
 struct iommu_hwpt_invalidate_selftest {
 	__u32 flags;

@@ -121,6 +121,23 @@ static void tell_unmap(struct iova_map *map, struct iova_map_access *only,
 	}
 }
 
+/* Has an access pinned some of the range that it will not unpin? */
+static bool range_is_kept(struct iova_map *map, unsigned long start,
+			  unsigned long last)
+{
+	struct iova_area *area;
+	bool kept = false;
+
+	down_read(&map->rwsem);
+	iova_map_for_each_area(map, area, start, last) {
+		kept = atomic_read(&area->kept);
+		if (kept)
+			break;
+	}
+	up_read(&map->rwsem);
+	return kept;
+}
+
 /**
  * iova_map_evict - Tell all accesses to unpin what they have in a range
  * @map: map
@@ -130,7 +147,7 @@ static void tell_unmap(struct iova_map *map, struct iova_map_access *only,
  *
  * More of the areas that were pinned is not pinned before iova_map_readmit().
  *
- * Return: 0 or -EINTR.
+ * Return: 0, -EBUSY where it is of no use, or -EINTR.
  */
 int iova_map_evict(struct iova_map *map, unsigned long start,
 		   unsigned long last, unsigned int round)
@@ -139,6 +156,8 @@ int iova_map_evict(struct iova_map *map, unsigned long start,
 	struct iova_area *area;
 	int rc;
 
+	if (!round && range_is_kept(map, start, last))
+		return -EBUSY;
 	/* An access that had not noted yet what it pinned gets there meanwhile */
 	if (round)
 		usleep_range(1000 << (round - 1), 2000 << (round - 1));
@@ -306,6 +325,42 @@ void iova_map_unpin_pages(struct iova_map *map, unsigned long iova,
 	down_read(&map->rwsem);
 	unpin_parts(map, iova, last);
 	up_read(&map->rwsem);
+}
+
+static void add_kept(struct iova_map *map, unsigned long iova,
+		     unsigned long last, int count)
+{
+	struct iova_area *area;
+
+	down_read(&map->rwsem);
+	iova_map_for_each_area(map, area, iova, last)
+		atomic_add(count, &area->kept);
+	up_read(&map->rwsem);
+}
+
+/**
+ * iova_map_keep - Do not let pinned pages go
+ * @map: map
+ * @iova: first IOVA of the range, which is pinned
+ * @last: last IOVA of the range
+ *
+ * Nobody is asked to unpin them: to unmap the areas fails at once.
+ */
+void iova_map_keep(struct iova_map *map, unsigned long iova, unsigned long last)
+{
+	add_kept(map, iova, last, 1);
+}
+
+/**
+ * iova_map_unkeep - Undo iova_map_keep(), before the pages are unpinned
+ * @map: map
+ * @iova: as it was kept
+ * @last: likewise
+ */
+void iova_map_unkeep(struct iova_map *map, unsigned long iova,
+		     unsigned long last)
+{
+	add_kept(map, iova, last, -1);
 }
 
 /**

@@ -170,6 +170,7 @@ int iova_area_alloc(struct iommufd_memory *memory, unsigned long offset,
 	area->offset = offset;
 	area->prot = prot;
 	atomic_long_set(&area->pins, 0);
+	atomic_set(&area->kept, 0);
 	area->leaving = false;
 	list_add_tail(&area->chain, chain);
 	return 0;

@@ -73,10 +73,11 @@ struct iova_map_hwpt {
  * @chain: its place among the areas that enter a map together
  * @pins: pages of it that accesses have pinned, each as often as it is. Changes
  *	under the map's rwsem, held for reading.
+ * @kept: ranges of it that an access keeps; changes as @pins does
  * @leaving: accesses pin no more of it, for it is about to be removed; guarded
  *	by the map's rwsem
  *
- * Constant once in the map, but for what is of the tree and the last two, and
+ * Constant once in the map, but for what is of the tree and the last three, and
  * save that a cut moves @last. Its memory is pinned while the map has an HWPT.
  */
 struct iova_area {
@@ -90,6 +91,7 @@ struct iova_area {
 	int prot;
 	struct list_head chain;
 	atomic_long_t pins;
+	atomic_t kept;
 	bool leaving;
 };
 
@@ -98,7 +100,8 @@ struct iova_area {
  * @item: in the map's list
  * @needs_pin_pages: it pins pages, so areas have to begin and end with pages
  * @unmap: asks it to unpin what it has pinned in the range. It may do so in
- *	this or later, and may have nothing there. NULL where it never pins
+ *	this or later, and may have nothing there. NULL where it never pins, or
+ *	keeps all that it pins
  */
 struct iova_map_access {
 	struct list_head item;
@@ -201,6 +204,10 @@ int iova_map_pin_pages(struct iova_map *map, unsigned long iova,
 		       unsigned long last, struct page **pages, int prot);
 void iova_map_unpin_pages(struct iova_map *map, unsigned long iova,
 			  unsigned long last);
+void iova_map_keep(struct iova_map *map, unsigned long iova,
+		   unsigned long last);
+void iova_map_unkeep(struct iova_map *map, unsigned long iova,
+		     unsigned long last);
 int iova_map_rw(struct iova_map *map, unsigned long iova, unsigned long last,
 		void *data, unsigned int flags);
 

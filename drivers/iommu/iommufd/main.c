@@ -51,10 +51,14 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	      iommu_fault_alloc, out_fault_fd),
 	IOCTL(IOMMU_GET_HW_INFO, iommufd_get_hw_info_ioctl,
 	      iommu_hw_info, __reserved),
+	IOCTL(IOMMU_HW_QUEUE_ALLOC, iommufd_hw_queue_alloc_ioctl,
+	      iommu_hw_queue_alloc, length),
 	IOCTL(IOMMU_HWPT_ALLOC, iommufd_hwpt_alloc_ioctl,
 	      iommu_hwpt_alloc, __reserved),
 	IOCTL(IOMMU_HWPT_GET_DIRTY_BITMAP, iommufd_hwpt_get_dirty_bitmap_ioctl,
 	      iommu_hwpt_get_dirty_bitmap, data),
+	IOCTL(IOMMU_HWPT_INVALIDATE, iommufd_hwpt_invalidate_ioctl,
+	      iommu_hwpt_invalidate, __reserved),
 	IOCTL(IOMMU_HWPT_SET_DIRTY_TRACKING,
 	      iommufd_hwpt_set_dirty_tracking_ioctl,
 	      iommu_hwpt_set_dirty_tracking, __reserved),
@@ -76,6 +80,10 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	      iommu_ioas_unmap, length),
 	IOCTL(IOMMU_OPTION, iommufd_option_ioctl,
 	      iommu_option, val64),
+	IOCTL(IOMMU_VDEVICE_ALLOC, iommufd_vdevice_alloc_ioctl,
+	      iommu_vdevice_alloc, virt_id),
+	IOCTL(IOMMU_VIOMMU_ALLOC, iommufd_viommu_alloc_ioctl,
+	      iommu_viommu_alloc, out_viommu_id),
 	IOCTL(IOMMU_VFIO_IOAS, iommufd_vfio_ioas_ioctl,
 	      iommu_vfio_ioas, __reserved),
 #ifdef CONFIG_IOMMUFD_TEST
@@ -89,8 +97,10 @@ union iommufd_cmd {
 	struct iommu_destroy destroy;
 	struct iommu_fault_alloc fault_alloc;
 	struct iommu_hw_info hw_info;
+	struct iommu_hw_queue_alloc hw_queue_alloc;
 	struct iommu_hwpt_alloc hwpt_alloc;
 	struct iommu_hwpt_get_dirty_bitmap get_dirty_bitmap;
+	struct iommu_hwpt_invalidate invalidate;
 	struct iommu_hwpt_set_dirty_tracking set_dirty_tracking;
 	struct iommu_ioas_alloc ioas_alloc;
 	struct iommu_ioas_allow_iovas allow_iovas;
@@ -101,6 +111,8 @@ union iommufd_cmd {
 	struct iommu_ioas_map_file map_file;
 	struct iommu_ioas_unmap unmap;
 	struct iommu_option option;
+	struct iommu_vdevice_alloc vdevice_alloc;
+	struct iommu_viommu_alloc viommu_alloc;
 	struct iommu_vfio_ioas vfio_ioas;
 #ifdef CONFIG_IOMMUFD_TEST
 	struct iommu_test_cmd test;
@@ -174,6 +186,8 @@ static int iommufd_fops_open(struct inode *inode, struct file *file)
 	if (IS_ENABLED(CONFIG_IOMMUFD_VFIO_CONTAINER) &&
 	    iminor(inode) == VFIO_MINOR)
 		iommufd_accounts_set_per_process(&ictx->accounts, true);
+	mutex_init(&ictx->vdevice_lock);
+	xa_init_flags(&ictx->mmaps, XA_FLAGS_ALLOC1);
 	file->private_data = ictx;
 	return 0;
 }
@@ -188,6 +202,8 @@ static int iommufd_fops_release(struct inode *inode, struct file *file)
 	iommufd_accounts_destroy(&ictx->accounts);
 	mutex_destroy(&ictx->vfio.lock);
 	mutex_destroy(&ictx->doorbell_lock);
+	mutex_destroy(&ictx->vdevice_lock);
+	WARN_ON(!xa_empty(&ictx->mmaps));
 	kfree(ictx);
 	return 0;
 }
@@ -198,6 +214,7 @@ static const struct file_operations iommufd_fops = {
 	.release = iommufd_fops_release,
 	.unlocked_ioctl = iommufd_fops_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = iommufd_fops_mmap,
 	.show_fdinfo = iommufd_show_fdinfo,
 	.llseek = noop_llseek,
 };

@@ -35,6 +35,23 @@ static const struct iommufd_object_ops iommufd_object_ops[IOMMUFD_OBJ_TYPES] = {
 		.name = "fault",
 		.destroy = iommufd_fault_destroy,
 	},
+	[IOMMUFD_OBJ_HWPT_NESTED] = {
+		.name = "hwpt_nested",
+		.destroy = iommufd_hwpt_nested_destroy,
+	},
+	[IOMMUFD_OBJ_VIOMMU] = {
+		.name = "viommu",
+		.destroy = iommufd_viommu_destroy,
+	},
+	[IOMMUFD_OBJ_VDEVICE] = {
+		.name = "vdevice",
+		.destroy = iommufd_vdevice_destroy,
+		.free = iommufd_vdevice_free,
+	},
+	[IOMMUFD_OBJ_HW_QUEUE] = {
+		.name = "hw_queue",
+		.destroy = iommufd_hw_queue_destroy,
+	},
 #ifdef CONFIG_IOMMUFD_TEST
 	[IOMMUFD_OBJ_SELFTEST] = {
 		.name = "selftest",
@@ -94,12 +111,25 @@ void iommufd_object_publish(struct iommufd_ctx *ictx,
 	spin_unlock(&ictx->objects.lock);
 }
 
+/* Its id stays taken, or is free after that */
+static void iommufd_object_undo(struct iommufd_ctx *ictx,
+				struct iommufd_object *obj, bool keep_id)
+{
+	const struct iommufd_object_ops *ops = &iommufd_object_ops[obj->type];
+
+	ops->destroy(ictx, obj);
+	if (!keep_id)
+		id_table_free(&ictx->objects, obj->id);
+	if (ops->free)
+		ops->free(obj);
+	else
+		kfree(obj);
+}
+
 static void iommufd_object_free(struct iommufd_ctx *ictx,
 				struct iommufd_object *obj)
 {
-	iommufd_object_ops[obj->type].destroy(ictx, obj);
-	id_table_free(&ictx->objects, obj->id);
-	kfree(obj);
+	iommufd_object_undo(ictx, obj, false);
 }
 
 /* Take back an object that was never published */
@@ -253,6 +283,33 @@ void iommufd_object_unlink_destroy(struct iommufd_ctx *ictx,
 		iommufd_object_destroy_hidden(ictx, obj, false);
 }
 
+/* Hide an object to destroy it; false where a user's IOMMU_DESTROY is at it */
+bool iommufd_object_take(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	bool visible;
+
+	spin_lock(&ictx->objects.lock);
+	visible = id_table_load(&ictx->objects, obj->id) == obj;
+	if (visible)
+		iommufd_object_hide(ictx, obj);
+	spin_unlock(&ictx->objects.lock);
+	return visible;
+}
+
+/*
+ * Destroy an object that was taken, to which nothing links, behind its user's
+ * back. Its id names nothing from now on, and is not given to another object.
+ */
+void iommufd_object_bury(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	iommufd_object_drain(ictx, obj, false);
+	WARN_ON(refcount_read(&obj->links) != 1);
+	spin_lock(&ictx->objects.lock);
+	ictx->tombstones++;
+	spin_unlock(&ictx->objects.lock);
+	iommufd_object_undo(ictx, obj, true);
+}
+
 static struct iommufd_object *object_at(struct iommufd_ctx *ictx,
 					unsigned long *id)
 {
@@ -274,7 +331,7 @@ void iommufd_object_destroy_all(struct iommufd_ctx *ictx)
 	bool progress = true;
 	unsigned long id;
 
-	while (progress && ictx->objects.used) {
+	while (progress && ictx->objects.used != ictx->tombstones) {
 		progress = false;
 		for (id = 0; (obj = object_at(ictx, &id)); id++) {
 			if (refcount_read(&obj->links) != 1)
@@ -284,5 +341,5 @@ void iommufd_object_destroy_all(struct iommufd_ctx *ictx)
 			progress = true;
 		}
 	}
-	WARN_ON(ictx->objects.used);
+	WARN_ON(ictx->objects.used != ictx->tombstones);
 }

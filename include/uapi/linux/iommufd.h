@@ -945,9 +945,9 @@ struct iommu_viommu_alloc {
  *           (bus, device, function) in the VM
  *
  * From then on the guest's invalidation commands that name the virtual id reach
- * this device, and events of the device are told under it. A VDEVICE works as
- * long as its device is bound; after that its id remains until it is destroyed,
- * and does nothing.
+ * this device, and events of the device are told under it. A VDEVICE goes with
+ * its device when that is unbound. Its id then names nothing, and is not given to
+ * another object: IOMMU_DESTROY of it fails with ENOENT.
  *
  * Fails with
  *
@@ -1002,6 +1002,7 @@ enum iommu_hw_queue_type {
  * - EEXIST: @index is in use.
  * - EIO: the queue of the index before does not exist yet.
  * - EFAULT: the memory is not physically contiguous.
+ * - EADDRINUSE: an area of the IOAS begins or ends within a page.
  * - EOPNOTSUPP: the VIOMMU has no queue of this kind.
  * - EOVERFLOW: the range wraps around.
  */
@@ -1097,14 +1098,16 @@ struct iommu_viommu_arm_smmuv3_invalidate {
  * Fails with
  *
  * - ENOENT: @hwpt_id is neither a nested HWPT nor a VIOMMU.
- * - EINVAL: the kind of entry does not fit the object; @entry_len is 0 or
- *   shorter than the first version of the entry; an entry is malformed or names
- *   a virtual id that is not there.
+ * - EINVAL: the kind of entry does not fit the object; @entry_len is 0, shorter
+ *   than the first version of the entry, or not a multiple of its alignment; an
+ *   entry is malformed or names a virtual id that is not there.
  * - EOPNOTSUPP: the hardware behind the object has no such invalidation, or an
  *   entry has an unknown flag.
  * - EIO: an entry is a command that a guest may not give, or the hardware
  *   failed.
- * - E2BIG: an entry is longer than the kernel knows, and not zero there.
+ * - E2BIG: an entry is longer than the kernel knows, and not zero there, or
+ *   longer than a page.
+ * - EINTR: a signal came. Call again with the entries that are left.
  */
 struct iommu_hwpt_invalidate {
 	__u32 size;

@@ -16,7 +16,8 @@ static struct bus_type mock_bus = {
 	.name = "iommufd_mock",
 };
 
-static struct iommu_device mock_iommu;
+/* The first is registered for all, as the bus has one driver */
+static struct iommu_device mock_iommus[MOCK_IOMMUS];
 static struct notifier_block mock_bus_nb;
 static DEFINE_IDA(mock_numbers);
 
@@ -33,6 +34,7 @@ static void mock_device_release(struct device *dev)
 struct mock_device *mock_device_add(u32 flags)
 {
 	struct mock_device *mock;
+	unsigned int i;
 	int rc;
 
 	mock = kzalloc(sizeof(*mock), GFP_KERNEL_ACCOUNT);
@@ -45,6 +47,8 @@ struct mock_device *mock_device_add(u32 flags)
 	}
 	mock->nr = rc;
 	mock->flags = flags;
+	for (i = 0; i < ARRAY_SIZE(mock->cache); i++)
+		mock->cache[i] = IOMMU_TEST_DEV_CACHE_DEFAULT;
 	device_initialize(&mock->dev);
 	mock->dev.bus = &mock_bus;
 	mock->dev.release = mock_device_release;
@@ -100,7 +104,8 @@ static void *mock_hw_info(struct device *dev, u32 *length, u32 *type)
 
 static struct iommu_device *mock_probe_device(struct device *dev)
 {
-	return &mock_iommu;
+	return &mock_iommus[!!(to_mock_device(dev)->flags &
+			       MOCK_FLAGS_DEVICE_IOMMU1)];
 }
 
 /* Not DMA: that would bring a cookie, and with it an IOVA allocator */
@@ -115,6 +120,9 @@ static const struct iommu_ops mock_ops = {
 	.hw_info = mock_hw_info,
 	.domain_alloc = mock_domain_alloc,
 	.domain_alloc_paging_flags = mock_domain_alloc_paging_flags,
+	.domain_alloc_nested = mock_domain_alloc_nested,
+	.get_viommu_size = mock_get_viommu_size,
+	.viommu_init = mock_viommu_init,
 	.probe_device = mock_probe_device,
 	.device_group = generic_device_group,
 	.def_domain_type = mock_def_domain_type,
@@ -125,6 +133,32 @@ static const struct iommu_ops mock_ops = {
 	.user_pasid_table = 1,
 };
 
+static void remove_iommus(unsigned int nr)
+{
+	while (nr--)
+		iommu_device_sysfs_remove(&mock_iommus[nr]);
+}
+
+static int __init add_iommus(void)
+{
+	static const char * const names[MOCK_IOMMUS] = {
+		"iommufd_selftest_iommu", "iommufd_selftest_iommu1"
+	};
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < MOCK_IOMMUS; i++) {
+		mock_iommus[i].ops = &mock_ops;
+		rc = iommu_device_sysfs_add(&mock_iommus[i], NULL, NULL, "%s",
+					    names[i]);
+		if (rc) {
+			remove_iommus(i);
+			return rc;
+		}
+	}
+	return 0;
+}
+
 int __init iommufd_mock_init(void)
 {
 	int rc;
@@ -132,19 +166,18 @@ int __init iommufd_mock_init(void)
 	rc = bus_register(&mock_bus);
 	if (rc)
 		return rc;
-	rc = iommu_device_sysfs_add(&mock_iommu, NULL, NULL,
-				    "iommufd_selftest_iommu");
+	rc = add_iommus();
 	if (rc)
 		goto out_bus;
-	rc = iommu_device_register_bus(&mock_iommu, &mock_ops, &mock_bus,
+	rc = iommu_device_register_bus(&mock_iommus[0], &mock_ops, &mock_bus,
 				       &mock_bus_nb);
 	if (rc)
-		goto out_sysfs;
+		goto out_iommus;
 	mock_fail_init();
 	return 0;
 
-out_sysfs:
-	iommu_device_sysfs_remove(&mock_iommu);
+out_iommus:
+	remove_iommus(MOCK_IOMMUS);
 out_bus:
 	bus_unregister(&mock_bus);
 	return rc;
@@ -154,8 +187,8 @@ out_bus:
 void iommufd_mock_exit(void)
 {
 	mock_fail_exit();
-	iommu_device_unregister_bus(&mock_iommu, &mock_bus, &mock_bus_nb);
-	iommu_device_sysfs_remove(&mock_iommu);
+	iommu_device_unregister_bus(&mock_iommus[0], &mock_bus, &mock_bus_nb);
+	remove_iommus(MOCK_IOMMUS);
 	bus_unregister(&mock_bus);
 	ida_destroy(&mock_numbers);
 }

@@ -119,22 +119,33 @@ static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 		/* An unmap cannot fail for want of a tree node */
 		mas_store_gfp(&mas, NULL, GFP_KERNEL | __GFP_NOFAIL);
 		mock_dirty_forget(mock, iova, iova + length - 1);
+		mock_viommus_flush(mock, iova, iova + length - 1);
 	}
 	mutex_unlock(&mock->lock);
 	return length;
 }
 
+phys_addr_t mock_walk(struct mock_domain *mock, unsigned long iova)
+{
+	MA_STATE(mas, &mock->pages, iova, iova);
+	void *entry;
+
+	lockdep_assert_held(&mock->lock);
+
+	entry = mas_walk(&mas);
+	return entry ? entry_phys(entry, iova) : 0;
+}
+
 static phys_addr_t mock_iova_to_phys(struct iommu_domain *domain,
 				     dma_addr_t iova)
 {
-	MA_STATE(mas, &to_mock_domain(domain)->pages, iova, iova);
 	struct mock_domain *mock = to_mock_domain(domain);
-	void *entry;
+	phys_addr_t phys;
 
 	mutex_lock(&mock->lock);
-	entry = mas_walk(&mas);
+	phys = mock_walk(mock, iova);
 	mutex_unlock(&mock->lock);
-	return entry ? entry_phys(entry, iova) : 0;
+	return phys;
 }
 
 static void mock_domain_free(struct iommu_domain *domain)
@@ -143,6 +154,7 @@ static void mock_domain_free(struct iommu_domain *domain)
 
 	/* Whoever mapped it had it pinned, and has forgotten it */
 	WARN_ON(!mtree_empty(&mock->pages));
+	WARN_ON(!list_empty(&mock->viommus));
 	mutex_lock(&mock->lock);
 	__mt_destroy(&mock->pages);
 	WARN_ON(!xa_empty(&mock->dirty));
@@ -224,6 +236,7 @@ mock_domain_alloc_paging_flags(struct device *dev, u32 flags,
 	mock->dirty_by_entry = data.pagetable_type == MOCK_IOMMUPT_HUGE;
 	xa_init(&mock->dirty);
 	mutex_init(&mock->lock);
+	INIT_LIST_HEAD(&mock->viommus);
 	mt_init_flags(&mock->pages, MT_FLAGS_LOCK_EXTERN);
 	mt_set_external_lock(&mock->pages, &mock->lock);
 	return &mock->domain;

@@ -7,12 +7,16 @@
 
 #include <linux/device.h>
 #include <linux/iommu.h>
+#include <linux/iommufd.h>
 #include <linux/maple_tree.h>
 #include <linux/mutex.h>
 #include <linux/xarray.h>
 
+#include "../iommufd_test.h"
+
 struct iommu_test_cmd;
 struct iommufd_ucmd;
+struct mock_hw_queue;
 
 /**
  * struct mock_device - a device behind the mock IOMMU
@@ -21,6 +25,7 @@ struct iommufd_ucmd;
  * @flags: MOCK_FLAGS_DEVICE_*, constant
  * @faults_enabled: it can send page requests
  * @faults: what a test wants to know about them, or NULL; see fault.c
+ * @cache: its caches, written and read without a lock
  */
 struct mock_device {
 	struct device dev;
@@ -28,6 +33,7 @@ struct mock_device {
 	u32 flags;
 	bool faults_enabled;
 	struct mock_faults *faults;
+	u32 cache[MOCK_DEV_CACHE_NUM];
 };
 
 void mock_fail_init(void);
@@ -51,14 +57,16 @@ static inline struct mock_device *to_mock_device(struct device *dev)
  * @dirty: which pages are dirty; see dirty.c
  * @dirty_tracking: they are recorded
  * @dirty_by_entry: as large as they are mapped; else as small as they can be
+ * @viommus: struct mock_viommu, the shares of IOMMUs that translate by it
  */
 struct mock_domain {
 	struct iommu_domain domain;
-	struct mutex lock; /* guards pages and dirty */
+	struct mutex lock; /* guards pages, dirty and viommus */
 	struct maple_tree pages;
 	struct xarray dirty;
 	bool dirty_tracking;
 	bool dirty_by_entry;
+	struct list_head viommus;
 };
 
 static inline struct mock_domain *to_mock_domain(struct iommu_domain *domain)
@@ -66,14 +74,71 @@ static inline struct mock_domain *to_mock_domain(struct iommu_domain *domain)
 	return container_of(domain, struct mock_domain, domain);
 }
 
+phys_addr_t mock_walk(struct mock_domain *mock, unsigned long iova);
 size_t mock_entry_pgsize(const void *entry);
 struct iommu_domain *mock_domain_alloc(unsigned int type);
 struct iommu_domain *
 mock_domain_alloc_paging_flags(struct device *dev, u32 flags,
 			       const struct iommu_user_data *user_data);
 
-struct iommu_test_cmd;
-struct iommufd_ucmd;
+struct iommu_domain *
+mock_domain_alloc_nested(struct device *dev, struct iommu_domain *parent,
+			 u32 flags, const struct iommu_user_data *user_data);
+
+/**
+ * struct mock_viommu - a VM's share of a mock IOMMU
+ * @core: what the core sees
+ * @parent: the table of the VM's memory
+ * @item: in the parent's list
+ * @tlb: pages of the parent's translations, by IOVA; guarded by the parent's lock
+ * @page: memory for the owner to map, or NULL
+ * @mmap_offset: where on the iommufd that is mapped
+ * @queue_lock: guards the queues
+ * @queues: the VM's queues in its memory
+ */
+struct mock_viommu {
+	struct iommufd_viommu core;
+	struct mock_domain *parent;
+	struct list_head item;
+	struct xarray tlb;
+	void *page;
+	unsigned long mmap_offset;
+	struct mutex queue_lock; /* guards queues */
+	struct mock_hw_queue *queues[IOMMU_TEST_HW_QUEUE_MAX];
+};
+
+static inline struct mock_viommu *to_mock_viommu(struct iommufd_viommu *viommu)
+{
+	return container_of(viommu, struct mock_viommu, core);
+}
+
+size_t mock_get_viommu_size(struct device *dev, enum iommu_viommu_type type);
+int mock_viommu_init(struct iommufd_viommu *viommu, struct iommu_domain *parent,
+		     const struct iommu_user_data *user_data);
+struct iommu_domain *
+mock_viommu_alloc_nested(struct iommufd_viommu *viommu, u32 flags,
+			 const struct iommu_user_data *user_data);
+void mock_viommus_flush(struct mock_domain *parent, unsigned long iova,
+			unsigned long last);
+size_t mock_get_hw_queue_size(struct iommufd_viommu *viommu, u32 type);
+int mock_hw_queue_init_phys(struct iommufd_hw_queue *queue, u32 index,
+			    phys_addr_t base_addr_pa);
+
+/* What is wrong with an invalidation, of a table of @num entries */
+static inline int mock_check_invalidate(u32 flags, u32 id, u32 num)
+{
+	if (flags & ~(IOMMU_TEST_INVALIDATE_FLAG_ALL |
+		      IOMMU_TEST_INVALIDATE_FLAG_BROKEN))
+		return -EOPNOTSUPP;
+	if (id >= num)
+		return -EINVAL;
+	return flags & IOMMU_TEST_INVALIDATE_FLAG_BROKEN ? -EIO : 0;
+}
+
+int mock_check_iotlb(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_check_cache(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_viommu_check_map(struct iommufd_ucmd *ucmd,
+			  struct iommu_test_cmd *cmd);
 
 /* The page that is at a user's address now, with a reference */
 struct page *mock_page_at(unsigned long va);

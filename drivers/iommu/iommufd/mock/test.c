@@ -119,6 +119,7 @@ static int mock_domain(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd)
 	int rc;
 
 	if (dev_flags & ~(MOCK_FLAGS_DEVICE_NO_DIRTY | MOCK_FLAGS_DEVICE_PASID |
+			  MOCK_FLAGS_DEVICE_IOMMU1 |
 			  MOCK_FLAGS_DEVICE_NO_FAULTS))
 		return -EINVAL;
 
@@ -279,6 +280,12 @@ int iommufd_test_ioctl(struct iommufd_ucmd *ucmd)
 		return mock_domain_replace(ucmd, cmd);
 	case IOMMU_TEST_OP_MD_CHECK_MAP:
 		return check_map(ucmd, cmd);
+	case IOMMU_TEST_OP_MD_CHECK_IOTLB:
+		return mock_check_iotlb(ucmd, cmd);
+	case IOMMU_TEST_OP_DEV_CHECK_CACHE:
+		return mock_check_cache(ucmd, cmd);
+	case IOMMU_TEST_OP_VIOMMU_CHECK_MAP:
+		return mock_viommu_check_map(ucmd, cmd);
 	case IOMMU_TEST_OP_MD_CHECK_REFS:
 		return check_refs(ucmd, cmd);
 	case IOMMU_TEST_OP_CREATE_ACCESS:

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mmap() of a /dev/iommu: pages of the hardware that a driver gives to the owner
+ * of a VIOMMU, for the guest to use without a trap.
+ *
+ * A driver makes such a place with iommufd_viommu_alloc_mmap(), and the user
+ * learns its offset from the driver's data. As long as it is mapped the VIOMMU
+ * is linked, so that the page is never mapped longer than it is the VM's.
+ */
+#include <linux/iommufd.h>
+#include <linux/mm.h>
+
+#include "iommufd_private.h"
+
+static void mmap_open(struct vm_area_struct *vma)
+{
+	struct iommufd_mmap *place = vma->vm_private_data;
+
+	iommufd_object_link(&place->viommu->obj);
+}
+
+static void mmap_close(struct vm_area_struct *vma)
+{
+	struct iommufd_mmap *place = vma->vm_private_data;
+
+	iommufd_object_unlink(&place->viommu->obj);
+}
+
+static const struct vm_operations_struct mmap_ops = {
+	.open = mmap_open,
+	.close = mmap_close,
+};
+
+/* The place at that offset, with its VIOMMU linked, or NULL */
+static struct iommufd_mmap *find_mmap(struct iommufd_ctx *ictx,
+				      unsigned long pgoff, unsigned long length)
+{
+	struct iommufd_mmap *place;
+	struct iommufd_object *obj;
+
+	/* Its VIOMMU cannot go while the lock is held: that erases the place */
+	xa_lock(&ictx->mmaps);
+	place = xa_load(&ictx->mmaps, pgoff);
+	if (place) {
+		obj = &place->viommu->obj;
+		/* One that is not published may fail to be */
+		if (place->length == length && iommufd_object_tryget(ictx, obj)) {
+			iommufd_object_link(obj);
+			iommufd_object_put(ictx, obj);
+		} else {
+			place = NULL;
+		}
+	}
+	xa_unlock(&ictx->mmaps);
+	return place;
+}
+
+int iommufd_fops_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	unsigned long length = vma->vm_end - vma->vm_start;
+	struct iommufd_ctx *ictx = file->private_data;
+	struct iommufd_mmap *place;
+	unsigned long pfn;
+	int rc;
+
+	if (!(vma->vm_flags & VM_SHARED) || vma->vm_flags & VM_EXEC)
+		return -EPERM;
+	place = find_mmap(ictx, vma->vm_pgoff, length);
+	if (!place)
+		return -ENXIO;
+
+	vma->vm_flags &= ~VM_MAYEXEC;
+	vma->vm_flags |= VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP;
+	pfn = PHYS_PFN(place->phys);
+	if (!pfn_valid(pfn))
+		vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
+	rc = remap_pfn_range(vma, vma->vm_start, pfn, length,
+			     vma->vm_page_prot);
+	if (rc) {
+		iommufd_object_unlink(&place->viommu->obj);
+		return rc;
+	}
+	vma->vm_private_data = place;
+	vma->vm_ops = &mmap_ops;
+	return 0;
+}
