@@ -8,6 +8,7 @@
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
 
+#include "fault.h"
 #include "iommufd_private.h"
 
 void iommufd_hwpt_nested_destroy(struct iommufd_ctx *ictx,
