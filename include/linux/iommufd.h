@@ -433,6 +433,8 @@ int iommufd_device_attach(struct iommufd_device *idev, ioasid_t pasid,
 int iommufd_device_replace(struct iommufd_device *idev, ioasid_t pasid,
 			   u32 *pt_id);
 void iommufd_device_detach(struct iommufd_device *idev, ioasid_t pasid);
+void iommufd_device_detach_pasids(struct iommufd_device *idev);
+bool iommufd_device_is_attached(struct iommufd_device *idev, ioasid_t pasid);
 struct iommufd_ctx *iommufd_device_to_ictx(struct iommufd_device *idev);
 u32 iommufd_device_to_id(struct iommufd_device *idev);
 

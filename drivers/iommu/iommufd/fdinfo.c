@@ -94,16 +94,26 @@ static void show_device(struct seq_file *m, struct iommufd_object *obj)
 {
 	struct iommufd_device *idev =
 		container_of(obj, struct iommufd_device, obj);
+	ioasid_t pasid = IOMMU_NO_PASID;
 	u32 hwpt_id = 0;
+	char separator = ' ';
 
-	mutex_lock(&idev->group->lock);
-	if (!list_empty(&idev->group_item))
-		hwpt_id = idev->group->hwpt->obj.id;
-	mutex_unlock(&idev->group->lock);
+	if (iommufd_device_next_attached(idev, &pasid, &hwpt_id) &&
+	    pasid != IOMMU_NO_PASID)
+		hwpt_id = 0;
 	seq_puts(m, " name ");
 	seq_escape(m, dev_name(idev->dev), " \t\n\\");
 	seq_printf(m, " group %d hwpt %u",
 		   iommu_group_id(idev->group->iommu_group), hwpt_id);
+
+	/* All in one value: PASID=HWPT,PASID=HWPT */
+	pasid = IOMMU_NO_PASID + 1;
+	if (iommufd_device_next_attached(idev, &pasid, &hwpt_id))
+		seq_puts(m, " pasids");
+	for (; iommufd_device_next_attached(idev, &pasid, &hwpt_id); pasid++) {
+		seq_printf(m, "%c%u=%u", separator, pasid, hwpt_id);
+		separator = ',';
+	}
 }
 
 static void show_fault(struct seq_file *m, struct iommufd_object *obj)

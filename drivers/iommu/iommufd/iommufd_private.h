@@ -341,10 +341,8 @@ int iommufd_hwpt_get_dirty_bitmap_ioctl(struct iommufd_ucmd *ucmd);
  * @refs: one for each device bound, guarded by the xa_lock of @ictx->groups
  * @ictx: the context it is bound to
  * @iommu_group: the driver core's group, referenced
- * @lock: guards the two below
- * @hwpt: what the group translates through, or NULL. Each attached device
- *	holds a link to it.
- * @attached: the devices attached, by iommufd_device.group_item
+ * @lock: guards what is below, and what is attached
+ * @attaches: struct iommufd_attach by PASID
  * @msi_window: start of the IOMMU's software MSI window, or
  *	%IOMMUFD_NO_MSI_WINDOW
  */
@@ -352,10 +350,27 @@ struct iommufd_group {
 	unsigned int refs;
 	struct iommufd_ctx *ictx;
 	struct iommu_group *iommu_group;
-	struct mutex lock; /* guards hwpt and attached */
-	struct iommufd_hwpt *hwpt;
-	struct list_head attached;
+	struct mutex lock; /* attach, replace and detach */
+	struct xarray attaches;
 	unsigned long msi_window;
+};
+
+/**
+ * struct iommufd_attach - what DMA of a group goes through
+ * @group: the group, which goes later
+ * @pasid: the PASID that the DMA has, or %IOMMU_NO_PASID
+ * @hwpt: what it goes through; NULL only while the first device is attached
+ * @devices: for which of the group's devices: struct attached_device. Each holds
+ *	a link to @hwpt. It goes with the last of them
+ *
+ * All is guarded by the group's lock, but for @group and @pasid, which are
+ * constant.
+ */
+struct iommufd_attach {
+	struct iommufd_group *group;
+	ioasid_t pasid;
+	struct iommufd_hwpt *hwpt;
+	struct list_head devices;
 };
 
 /**
@@ -363,7 +378,6 @@ struct iommufd_group {
  * @obj: linked to by the kernel driver that bound it (VFIO)
  * @ictx: the context, which whoever bound the device keeps
  * @group: its group in this context, referenced
- * @group_item: in @group->attached while attached, else empty
  * @dev: the device; its driver unbinds before it goes
  * @enforce_cache_coherency: its IOMMU can keep DMA from bypassing the caches,
  *	so each HWPT it is attached to must
@@ -378,7 +392,6 @@ struct iommufd_device {
 	struct iommufd_object obj;
 	struct iommufd_ctx *ictx;
 	struct iommufd_group *group;
-	struct list_head group_item;
 	struct device *dev;
 	bool enforce_cache_coherency;
 	struct xarray faults;
@@ -453,6 +466,8 @@ int iommufd_fops_mmap(struct file *file, struct vm_area_struct *vma);
 struct iommufd_group *iommufd_group_get(struct iommufd_ctx *ictx,
 					struct device *dev);
 void iommufd_group_put(struct iommufd_group *group);
+bool iommufd_device_next_attached(struct iommufd_device *idev, ioasid_t *pasid,
+				  u32 *hwpt_id);
 
 int iommufd_sw_msi(struct iommu_domain *domain, struct msi_desc *desc,
 		   phys_addr_t msi_addr);

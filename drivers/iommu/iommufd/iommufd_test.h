@@ -132,10 +132,12 @@ enum {
  *	page_request, and that was not told; EAGAIN if there is none
  * @check_dev_cache: on a DEVICE: does its cache id hold that?
  * @trigger_vevent: not implemented
- * @pasid_attach: not implemented
- * @pasid_replace: not implemented
- * @pasid_detach: not implemented
- * @pasid_check: not implemented
+ * @pasid_attach: attaches device @id at PASID @pasid to @pt_id, which returns as
+ *	the HWPT that it is attached to
+ * @pasid_replace: moves it to another
+ * @pasid_detach: detaches it
+ * @pasid_check: EINVAL unless DMA of device @id goes through HWPT @hwpt_id at
+ *	PASID @pasid, or through none if that is 0
  * @dmabuf_get: make a dma-buf of length bytes and return a file descriptor of it,
  *	opened as open_flags say
  * @dmabuf_revoke: let the dma-buf lose the memory behind it, or get it back

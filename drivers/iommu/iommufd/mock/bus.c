@@ -25,6 +25,7 @@ static void mock_device_release(struct device *dev)
 {
 	struct mock_device *mock = to_mock_device(dev);
 
+	mock_device_free_pasids(mock);
 	ida_free(&mock_numbers, mock->nr);
 	mock_faults_free(mock);
 	kfree(mock);
@@ -53,6 +54,9 @@ struct mock_device *mock_device_add(u32 flags)
 	mock->dev.bus = &mock_bus;
 	mock->dev.release = mock_device_release;
 
+	rc = mock_device_init_pasids(mock);
+	if (rc)
+		goto out_put;
 	rc = dev_set_name(&mock->dev, "iommufd_mock%d", mock->nr);
 	if (rc)
 		goto out_put;
@@ -131,6 +135,7 @@ static const struct iommu_ops mock_ops = {
 	.page_response = mock_page_response,
 	.drain_faults = mock_drain_faults,
 	.user_pasid_table = 1,
+	.remove_dev_pasid = mock_remove_dev_pasid,
 };
 
 static void remove_iommus(unsigned int nr)
@@ -149,6 +154,7 @@ static int __init add_iommus(void)
 
 	for (i = 0; i < MOCK_IOMMUS; i++) {
 		mock_iommus[i].ops = &mock_ops;
+		mock_iommus[i].max_pasids = BIT(MOCK_PASID_WIDTH);
 		rc = iommu_device_sysfs_add(&mock_iommus[i], NULL, NULL, "%s",
 					    names[i]);
 		if (rc) {
@@ -163,9 +169,12 @@ int __init iommufd_mock_init(void)
 {
 	int rc;
 
-	rc = bus_register(&mock_bus);
+	rc = mock_pasid_init();
 	if (rc)
 		return rc;
+	rc = bus_register(&mock_bus);
+	if (rc)
+		goto out_pasid;
 	rc = add_iommus();
 	if (rc)
 		goto out_bus;
@@ -180,6 +189,8 @@ out_iommus:
 	remove_iommus(MOCK_IOMMUS);
 out_bus:
 	bus_unregister(&mock_bus);
+out_pasid:
+	mock_pasid_exit();
 	return rc;
 }
 
@@ -190,5 +201,6 @@ void iommufd_mock_exit(void)
 	iommu_device_unregister_bus(&mock_iommus[0], &mock_bus, &mock_bus_nb);
 	remove_iommus(MOCK_IOMMUS);
 	bus_unregister(&mock_bus);
+	mock_pasid_exit();
 	ida_destroy(&mock_numbers);
 }

@@ -51,7 +51,8 @@ size_t mock_entry_pgsize(const void *entry)
 /* A group is one device, and a device has no state to set */
 static int mock_attach_dev(struct iommu_domain *domain, struct device *dev)
 {
-	return 0;
+	/* Another IOMMU has no use for it */
+	return mock_device_is(dev) ? 0 : -EINVAL;
 }
 
 static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
@@ -165,6 +166,7 @@ static void mock_domain_free(struct iommu_domain *domain)
 
 static const struct iommu_domain_ops mock_paging_ops = {
 	.attach_dev = mock_attach_dev,
+	.set_dev_pasid = mock_set_dev_pasid,
 	.map_pages = mock_map_pages,
 	.unmap_pages = mock_unmap_pages,
 	.iova_to_phys = mock_iova_to_phys,

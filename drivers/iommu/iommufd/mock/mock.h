@@ -12,6 +12,7 @@
 #include <linux/mutex.h>
 #include <linux/xarray.h>
 
+#include "../iommufd_private.h"
 #include "../iommufd_test.h"
 
 struct iommu_test_cmd;
@@ -26,6 +27,9 @@ struct mock_hw_queue;
  * @faults_enabled: it can send page requests
  * @faults: what a test wants to know about them, or NULL; see fault.c
  * @cache: its caches, written and read without a lock
+ * @pasids: domains by PASID; changed under the mutex of the IOMMU core's group,
+ *	as is what follows
+ * @reserved_pasid_set: what became of PASID %IOMMU_TEST_PASID_RESERVED
  */
 struct mock_device {
 	struct device dev;
@@ -34,6 +38,12 @@ struct mock_device {
 	bool faults_enabled;
 	struct mock_faults *faults;
 	u32 cache[MOCK_DEV_CACHE_NUM];
+	struct xarray pasids;
+	enum {
+		MOCK_PASID_NOT_SET,
+		MOCK_PASID_SET_ONCE,
+		MOCK_PASID_SET_OFTEN,
+	} reserved_pasid_set;
 };
 
 void mock_fail_init(void);
@@ -140,6 +150,24 @@ int mock_check_cache(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_viommu_check_map(struct iommufd_ucmd *ucmd,
 			  struct iommu_test_cmd *cmd);
 
+/**
+ * struct mock_stdev - the driver of a mock device
+ * @obj: destroyed by the user, or with the context
+ * @mock: the device, or NULL
+ * @idev: its binding to the context, linked, or NULL
+ * @attached: attached; what to is the core's to know
+ *
+ * Constant once published.
+ */
+struct mock_stdev {
+	struct iommufd_object obj;
+	struct mock_device *mock;
+	struct iommufd_device *idev;
+	bool attached;
+};
+
+struct mock_stdev *mock_get_stdev(struct iommufd_ctx *ictx, u32 id);
+
 /* The page that is at a user's address now, with a reference */
 struct page *mock_page_at(unsigned long va);
 
@@ -169,5 +197,20 @@ int mock_trigger_iopf(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_page_request(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_page_response_get(struct iommufd_ucmd *ucmd,
 			   struct iommu_test_cmd *cmd);
+
+/* pasid.c */
+int mock_pasid_init(void);
+void mock_pasid_exit(void);
+int mock_device_init_pasids(struct mock_device *mock);
+void mock_device_free_pasids(struct mock_device *mock);
+int mock_set_dev_pasid(struct iommu_domain *domain, struct device *dev,
+		       ioasid_t pasid, struct iommu_domain *old);
+void mock_remove_dev_pasid(struct device *dev, ioasid_t pasid,
+			   struct iommu_domain *domain);
+int mock_pasid_attach(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_pasid_replace(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_pasid_detach(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_pasid_check_hwpt(struct iommufd_ucmd *ucmd,
+			  struct iommu_test_cmd *cmd);
 
 #endif /* __IOMMUFD_MOCK_H */

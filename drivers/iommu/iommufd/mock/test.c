@@ -12,27 +12,13 @@
 #include "../iommufd_test.h"
 #include "mock.h"
 
-/**
- * struct mock_stdev - the driver of a mock device
- * @obj: destroyed by the user, or with the context
- * @mock: the device, or NULL
- * @idev: its binding to the context, linked, or NULL
- * @attached: attached; what to is the core's to know
- *
- * Constant once published.
- */
-struct mock_stdev {
-	struct iommufd_object obj;
-	struct mock_device *mock;
-	struct iommufd_device *idev;
-	bool attached;
-};
-
 void iommufd_mock_stdev_destroy(struct iommufd_ctx *ictx,
 				struct iommufd_object *obj)
 {
 	struct mock_stdev *stdev = container_of(obj, struct mock_stdev, obj);
 
+	if (stdev->idev)
+		iommufd_device_detach_pasids(stdev->idev);
 	if (stdev->attached)
 		iommufd_device_detach(stdev->idev, IOMMU_NO_PASID);
 	if (stdev->idev)
@@ -49,7 +35,7 @@ void iommufd_mock_stdev_show(struct seq_file *m, struct iommufd_object *obj)
 	seq_printf(m, " device %u", iommufd_device_to_id(stdev->idev));
 }
 
-static struct mock_stdev *get_stdev(struct iommufd_ctx *ictx, u32 id)
+struct mock_stdev *mock_get_stdev(struct iommufd_ctx *ictx, u32 id)
 {
 	struct iommufd_object *obj =
 		iommufd_object_get(ictx, id, IOMMUFD_OBJ_SELFTEST);
@@ -151,7 +137,7 @@ static int mock_domain_replace(struct iommufd_ucmd *ucmd,
 	struct mock_stdev *stdev;
 	int rc;
 
-	stdev = get_stdev(ucmd->ictx, cmd->id);
+	stdev = mock_get_stdev(ucmd->ictx, cmd->id);
 	if (IS_ERR(stdev))
 		return PTR_ERR(stdev);
 	rc = iommufd_device_replace(stdev->idev, IOMMU_NO_PASID,
@@ -308,6 +294,14 @@ int iommufd_test_ioctl(struct iommufd_ucmd *ucmd)
 		return mock_page_response_get(ucmd, cmd);
 	case IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT:
 		return set_memory_limit(cmd);
+	case IOMMU_TEST_OP_PASID_ATTACH:
+		return mock_pasid_attach(ucmd, cmd);
+	case IOMMU_TEST_OP_PASID_REPLACE:
+		return mock_pasid_replace(ucmd, cmd);
+	case IOMMU_TEST_OP_PASID_DETACH:
+		return mock_pasid_detach(ucmd, cmd);
+	case IOMMU_TEST_OP_PASID_CHECK_HWPT:
+		return mock_pasid_check_hwpt(ucmd, cmd);
 	case IOMMU_TEST_OP_DMABUF_GET:
 		return mock_dmabuf_get(ucmd, cmd);
 	case IOMMU_TEST_OP_DMABUF_REVOKE:

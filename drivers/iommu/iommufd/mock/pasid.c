@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PASIDs of mock devices: what the hardware has, which is a table of domains for
+ * each device, and what a test asks of it.
+ */
+#include <linux/iommufd.h>
+#include <linux/property.h>
+
+#include "../iommufd_private.h"
+#include "../iommufd_test.h"
+#include "mock.h"
+
+static const struct property_entry pasid_properties[] = {
+	PROPERTY_ENTRY_U32("pasid-num-bits", MOCK_PASID_WIDTH),
+	{}
+};
+
+/* What the firmware says of a device that has PASIDs */
+static const struct software_node pasid_node = {
+	.properties = pasid_properties,
+};
+
+int __init mock_pasid_init(void)
+{
+	return software_node_register(&pasid_node);
+}
+
+void mock_pasid_exit(void)
+{
+	software_node_unregister(&pasid_node);
+}
+
+/* Before it is added to its bus */
+int mock_device_init_pasids(struct mock_device *mock)
+{
+	xa_init(&mock->pasids);
+	if (!(mock->flags & MOCK_FLAGS_DEVICE_PASID))
+		return 0;
+	return device_add_software_node(&mock->dev, &pasid_node);
+}
+
+void mock_device_free_pasids(struct mock_device *mock)
+{
+	WARN_ON(!xa_empty(&mock->pasids));
+	device_remove_software_node(&mock->dev);
+}
+
+/* The second time a domain is set there, it fails, once */
+static bool reserved_pasid_fails(struct mock_device *mock, ioasid_t pasid)
+{
+	if (pasid != IOMMU_TEST_PASID_RESERVED ||
+	    mock->reserved_pasid_set == MOCK_PASID_SET_OFTEN)
+		return false;
+	return ++mock->reserved_pasid_set == MOCK_PASID_SET_OFTEN;
+}
+
+int mock_set_dev_pasid(struct iommu_domain *domain, struct device *dev,
+		       ioasid_t pasid, struct iommu_domain *old)
+{
+	struct mock_device *mock;
+
+	if (!mock_device_is(dev))
+		return -EINVAL;
+	mock = to_mock_device(dev);
+	if (WARN_ON(xa_load(&mock->pasids, pasid) != old))
+		return -EINVAL;
+	if (reserved_pasid_fails(mock, pasid))
+		return -ENOMEM;
+	return xa_err(xa_store(&mock->pasids, pasid, domain,
+			       GFP_KERNEL_ACCOUNT));
+}
+
+void mock_remove_dev_pasid(struct device *dev, ioasid_t pasid,
+			   struct iommu_domain *domain)
+{
+	struct mock_device *mock = to_mock_device(dev);
+
+	WARN_ON(xa_erase(&mock->pasids, pasid) != domain);
+	if (pasid == IOMMU_TEST_PASID_RESERVED)
+		mock->reserved_pasid_set = MOCK_PASID_NOT_SET;
+}
+
+int mock_pasid_attach(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd)
+{
+	struct mock_stdev *stdev;
+	int rc;
+
+	if (cmd->pasid_attach.pasid == IOMMU_NO_PASID)
+		return -EINVAL;
+	stdev = mock_get_stdev(ucmd->ictx, cmd->id);
+	if (IS_ERR(stdev))
+		return PTR_ERR(stdev);
+	rc = iommufd_device_attach(stdev->idev, cmd->pasid_attach.pasid,
+				   &cmd->pasid_attach.pt_id);
+	if (rc)
+		goto out_put;
+	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (rc)
+		iommufd_device_detach(stdev->idev, cmd->pasid_attach.pasid);
+out_put:
+	iommufd_object_put(ucmd->ictx, &stdev->obj);
+	return rc;
+}
+
+int mock_pasid_replace(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd)
+{
+	struct mock_stdev *stdev;
+	int rc;
+
+	if (cmd->pasid_replace.pasid == IOMMU_NO_PASID)
+		return -EINVAL;
+	stdev = mock_get_stdev(ucmd->ictx, cmd->id);
+	if (IS_ERR(stdev))
+		return PTR_ERR(stdev);
+	rc = iommufd_device_replace(stdev->idev, cmd->pasid_replace.pasid,
+				    &cmd->pasid_replace.pt_id);
+	if (!rc)
+		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	iommufd_object_put(ucmd->ictx, &stdev->obj);
+	return rc;
+}
+
+int mock_pasid_detach(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd)
+{
+	struct mock_stdev *stdev;
+
+	if (cmd->pasid_detach.pasid == IOMMU_NO_PASID)
+		return -EINVAL;
+	stdev = mock_get_stdev(ucmd->ictx, cmd->id);
+	if (IS_ERR(stdev))
+		return PTR_ERR(stdev);
+	iommufd_device_detach(stdev->idev, cmd->pasid_detach.pasid);
+	iommufd_object_put(ucmd->ictx, &stdev->obj);
+	return 0;
+}
+
+/* What DMA of the device goes through, or NULL where it is blocked */
+static struct iommu_domain *domain_of(struct mock_device *mock, ioasid_t pasid)
+{
+	struct iommu_domain *domain;
+
+	if (pasid != IOMMU_NO_PASID)
+		return xa_load(&mock->pasids, pasid);
+	domain = iommu_get_domain_for_dev(&mock->dev);
+	return domain->type == IOMMU_DOMAIN_BLOCKED ? NULL : domain;
+}
+
+int mock_pasid_check_hwpt(struct iommufd_ucmd *ucmd,
+			  struct iommu_test_cmd *cmd)
+{
+	struct iommufd_object *pt = NULL;
+	struct iommu_domain *domain = NULL;
+	struct mock_stdev *stdev;
+	int rc = 0;
+
+	stdev = mock_get_stdev(ucmd->ictx, cmd->id);
+	if (IS_ERR(stdev))
+		return PTR_ERR(stdev);
+	if (cmd->pasid_check.hwpt_id) {
+		pt = iommufd_object_get(ucmd->ictx, cmd->pasid_check.hwpt_id,
+					IOMMUFD_OBJ_ANY);
+		if (IS_ERR(pt)) {
+			rc = PTR_ERR(pt);
+			goto out_put_stdev;
+		}
+		rc = -EINVAL;
+		if (pt->type != IOMMUFD_OBJ_HWPT_PAGING &&
+		    pt->type != IOMMUFD_OBJ_HWPT_NESTED)
+			goto out_put_pt;
+		domain = to_hwpt(pt)->domain;
+	}
+	rc = domain == domain_of(stdev->mock, cmd->pasid_check.pasid) ?
+		0 : -EINVAL;
+out_put_pt:
+	if (pt)
+		iommufd_object_put(ucmd->ictx, pt);
+out_put_stdev:
+	iommufd_object_put(ucmd->ictx, &stdev->obj);
+	return rc;
+}
