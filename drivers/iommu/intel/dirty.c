@@ -48,20 +48,25 @@ static void flush_entry(struct device_domain_info *info, u16 did, u32 pasid)
 
 	qi_flush_pasid_cache(iommu, did, QI_PC_PASID_SEL, pasid);
 	iommu->flush.flush_iotlb(iommu, did, 0, 0, DMA_TLB_DSI_FLUSH);
-	if (info->ats_enabled)
+	if (pasid != PASID_RID2PASID)
+		intel_flush_dev_iotlb_pasid(info, pasid, 0,
+					    64 - VTD_PAGE_SHIFT);
+	else if (info->ats_enabled)
 		qi_flush_dev_iotlb(iommu, info->bus << 8 | info->devfn,
 				   info->pfsid, info->ats_qdep, 0,
 				   64 - VTD_PAGE_SHIFT);
 }
 
 /*
- * An entry that is not there yet is made under the unit's lock too, after
- * looking at domain->dirty_tracking.
+ * An entry that is not there yet, or that of the domain which the PASID leaves
+ * for this one, is made under the unit's lock too, after looking at
+ * domain->dirty_tracking.
  */
 static void set_entry_tracking(struct dmar_domain *domain,
-			       struct device_domain_info *info, bool enabled)
+			       struct device_domain_info *info, u32 pasid,
+			       bool enabled)
 {
-	u32 pasid = PASID_RID2PASID;
+	u16 did = domain_id_iommu(domain, info->iommu);
 	struct pasid_entry *pte;
 	bool present;
 
@@ -69,7 +74,8 @@ static void set_entry_tracking(struct dmar_domain *domain,
 		return;
 	spin_lock(&info->iommu->lock);
 	pte = intel_pasid_get_entry(info->dev, pasid);
-	present = pte && pasid_pte_is_present(pte);
+	present = pte && pasid_pte_is_present(pte) &&
+		  pasid_get_domain_id(pte) == did;
 	if (present)
 		pasid_set_ssade(pte, enabled);
 	spin_unlock(&info->iommu->lock);
@@ -78,20 +84,24 @@ static void set_entry_tracking(struct dmar_domain *domain,
 
 	if (!ecap_coherent(info->iommu->ecap))
 		clflush_cache_range(pte, sizeof(*pte));
-	flush_entry(info, domain_id_iommu(domain, info->iommu), pasid);
+	flush_entry(info, did, pasid);
 }
 
 static int intel_set_dirty_tracking(struct iommu_domain *domain, bool enabled)
 {
 	struct dmar_domain *dmar_domain = to_dmar_domain(domain);
 	struct device_domain_info *info;
+	struct dev_pasid *dev_pasid;
 	unsigned long flags;
 
 	spin_lock_irqsave(&dmar_domain->lock, flags);
 	/* First, for devices that are being attached at this moment */
 	WRITE_ONCE(dmar_domain->dirty_tracking, enabled);
 	list_for_each_entry(info, &dmar_domain->devices, link)
-		set_entry_tracking(dmar_domain, info, enabled);
+		set_entry_tracking(dmar_domain, info, PASID_RID2PASID, enabled);
+	list_for_each_entry(dev_pasid, &dmar_domain->dev_pasids, link)
+		set_entry_tracking(dmar_domain, dev_pasid->info,
+				   dev_pasid->pasid, enabled);
 	spin_unlock_irqrestore(&dmar_domain->lock, flags);
 	return 0;
 }

@@ -75,7 +75,7 @@ static void domain_fix_caps(struct dmar_domain *domain,
 /**
  * intel_iommu_domain_alloc_paging_flags - Allocate a domain with fixed_caps
  * @dev: The device whose remapping unit sets the limits
- * @flags: 0 or IOMMU_HWPT_ALLOC_DIRTY_TRACKING
+ * @flags: Of IOMMU_HWPT_ALLOC_DIRTY_TRACKING and IOMMU_HWPT_ALLOC_PASID
  * @user_data: Must be NULL
  *
  * Return: the domain or an ERR_PTR.
@@ -88,8 +88,12 @@ intel_iommu_domain_alloc_paging_flags(struct device *dev, u32 flags,
 	bool dirty = flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
 	struct dmar_domain *domain;
 
-	if (flags & ~IOMMU_HWPT_ALLOC_DIRTY_TRACKING || user_data ||
-	    (dirty && !intel_dirty_capable(info)))
+	if (flags & ~(IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
+		      IOMMU_HWPT_ALLOC_PASID) ||
+	    user_data || (dirty && !intel_dirty_capable(info)))
+		return ERR_PTR(-EOPNOTSUPP);
+	/* A table is a table, but there must be PASIDs that it could be for */
+	if (flags & IOMMU_HWPT_ALLOC_PASID && !pasid_supported(info->iommu))
 		return ERR_PTR(-EOPNOTSUPP);
 
 	domain = dmar_domain_alloc(IOMMU_DOMAIN_UNMANAGED);
