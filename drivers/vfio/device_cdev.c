@@ -20,6 +20,7 @@
  */
 #include <linux/cdev.h>
 #include <linux/fs.h>
+#include <linux/iommu.h>
 #include <linux/iommufd.h>
 #include <linux/kdev_t.h>
 #include <linux/lockdep.h>
@@ -280,15 +281,50 @@ long vfio_cdev_bind_iommufd(struct vfio_device_file *df,
 }
 
 /*
- * PASIDs have their place in the user API, but no driver here attaches them yet.
- * @size is what the structure needs to hold one.
+ * What the DMA without a PASID, or with one if @pasid says so, goes through.
+ * These are called with dev_set->lock held.
  */
-static int vfio_cdev_refuse_pasid(u32 argsz, size_t size)
+static bool vfio_cdev_is_attached(struct vfio_device *device, u32 pasid)
 {
-	return argsz < size ? -EINVAL : -EOPNOTSUPP;
+	if (pasid == IOMMU_NO_PASID)
+		return device->iommufd_attached;
+	return iommufd_device_is_attached(device->iommufd_device, pasid);
 }
 
-static int vfio_cdev_attach(struct vfio_device_file *df, u32 pt_id,
+static int vfio_cdev_attach_ioas(struct vfio_device *device, u32 pasid,
+				 u32 *pt_id)
+{
+	if (pasid == IOMMU_NO_PASID)
+		return device->ops->attach_ioas(device, pt_id);
+	return device->ops->pasid_attach_ioas(device, pasid, pt_id);
+}
+
+static void vfio_cdev_detach_ioas(struct vfio_device *device, u32 pasid)
+{
+	if (pasid == IOMMU_NO_PASID)
+		device->ops->detach_ioas(device);
+	else
+		device->ops->pasid_detach_ioas(device, pasid);
+}
+
+/*
+ * The PASID of a structure of @argsz bytes that has one at @arg, and needs @size
+ * bytes for it.
+ */
+static int vfio_cdev_get_pasid(struct vfio_device *device, u32 argsz,
+			       size_t size, u32 __user *arg, u32 *pasid)
+{
+	if (argsz < size)
+		return -EINVAL;
+	if (!device->ops->pasid_attach_ioas)
+		return -EOPNOTSUPP;
+	if (get_user(*pasid, arg))
+		return -EFAULT;
+	/* It would stand for DMA that has none */
+	return *pasid == IOMMU_NO_PASID ? -EINVAL : 0;
+}
+
+static int vfio_cdev_attach(struct vfio_device_file *df, u32 pasid, u32 pt_id,
 			    u32 __user *uptr)
 {
 	struct vfio_device *device = df->device;
@@ -306,8 +342,8 @@ static int vfio_cdev_attach(struct vfio_device_file *df, u32 pt_id,
 
 	/* The IOMMU may talk to the device: not while its bus is being reset */
 	mutex_lock(&device->dev_set->lock);
-	moved = device->iommufd_attached;
-	ret = device->ops->attach_ioas(device, &pt_id);
+	moved = vfio_cdev_is_attached(device, pasid);
+	ret = vfio_cdev_attach_ioas(device, pasid, &pt_id);
 	mutex_unlock(&device->dev_set->lock);
 	if (ret)
 		return ret;
@@ -317,7 +353,7 @@ static int vfio_cdev_attach(struct vfio_device_file *df, u32 pt_id,
 
 	if (!moved) {
 		mutex_lock(&device->dev_set->lock);
-		device->ops->detach_ioas(device);
+		vfio_cdev_detach_ioas(device, pasid);
 		mutex_unlock(&device->dev_set->lock);
 	}
 	return -EFAULT;
@@ -329,6 +365,7 @@ long vfio_cdev_attach_pt(struct vfio_device_file *df,
 	const size_t minsz = offsetofend(struct vfio_device_attach_iommufd_pt,
 					 pt_id);
 	struct vfio_device_attach_iommufd_pt attach;
+	u32 pasid = IOMMU_NO_PASID;
 	int ret;
 
 	if (copy_from_user(&attach, arg, minsz))
@@ -336,13 +373,16 @@ long vfio_cdev_attach_pt(struct vfio_device_file *df,
 	if (attach.argsz < minsz ||
 	    (attach.flags & ~VFIO_DEVICE_ATTACH_PASID))
 		return -EINVAL;
-	if (attach.flags & VFIO_DEVICE_ATTACH_PASID)
-		return vfio_cdev_refuse_pasid(attach.argsz,
+	if (attach.flags & VFIO_DEVICE_ATTACH_PASID) {
+		ret = vfio_cdev_get_pasid(df->device, attach.argsz,
 			offsetofend(struct vfio_device_attach_iommufd_pt,
-				    pasid));
+				    pasid), &arg->pasid, &pasid);
+		if (ret)
+			return ret;
+	}
 
 	mutex_lock(&df->lock);
-	ret = vfio_cdev_attach(df, attach.pt_id, &arg->pt_id);
+	ret = vfio_cdev_attach(df, pasid, attach.pt_id, &arg->pt_id);
 	mutex_unlock(&df->lock);
 	return ret;
 }
@@ -354,20 +394,25 @@ long vfio_cdev_detach_pt(struct vfio_device_file *df,
 					 flags);
 	struct vfio_device_detach_iommufd_pt detach;
 	struct vfio_device *device = df->device;
+	u32 pasid = IOMMU_NO_PASID;
+	int ret;
 
 	if (copy_from_user(&detach, arg, minsz))
 		return -EFAULT;
 	if (detach.argsz < minsz ||
 	    (detach.flags & ~VFIO_DEVICE_DETACH_PASID))
 		return -EINVAL;
-	if (detach.flags & VFIO_DEVICE_DETACH_PASID)
-		return vfio_cdev_refuse_pasid(detach.argsz,
+	if (detach.flags & VFIO_DEVICE_DETACH_PASID) {
+		ret = vfio_cdev_get_pasid(device, detach.argsz,
 			offsetofend(struct vfio_device_detach_iommufd_pt,
-				    pasid));
+				    pasid), &arg->pasid, &pasid);
+		if (ret)
+			return ret;
+	}
 
 	mutex_lock(&df->lock);
 	mutex_lock(&device->dev_set->lock);
-	device->ops->detach_ioas(device);
+	vfio_cdev_detach_ioas(device, pasid);
 	mutex_unlock(&device->dev_set->lock);
 	mutex_unlock(&df->lock);
 	return 0;
@@ -385,7 +430,8 @@ int vfio_cdev_add(struct vfio_device *device)
 	const struct vfio_device_ops *ops = device->ops;
 
 	if (WARN_ON(!ops->unbind_iommufd || !ops->attach_ioas ||
-		    !ops->detach_ioas))
+		    !ops->detach_ioas ||
+		    !ops->pasid_attach_ioas != !ops->pasid_detach_ioas))
 		return -EINVAL;
 
 	return xa_insert(&vfio_cdev_devices, device->index, device, GFP_KERNEL);

@@ -43,13 +43,14 @@ EXPORT_SYMBOL_GPL(vfio_iommufd_physical_bind);
 
 /**
  * vfio_iommufd_physical_unbind - unbind_iommufd of a physical device
- * @vdev: The device, bound and not attached
+ * @vdev: The device, bound and not attached but by PASID
  */
 void vfio_iommufd_physical_unbind(struct vfio_device *vdev)
 {
 	lockdep_assert_held(&vdev->dev_set->lock);
 	WARN_ON(vdev->iommufd_attached);
 
+	iommufd_device_detach_pasids(vdev->iommufd_device);
 	iommufd_device_unbind(vdev->iommufd_device);
 	vdev->iommufd_device = NULL;
 }
@@ -99,6 +100,50 @@ void vfio_iommufd_physical_detach_ioas(struct vfio_device *vdev)
 	vdev->iommufd_attached = false;
 }
 EXPORT_SYMBOL_GPL(vfio_iommufd_physical_detach_ioas);
+
+/**
+ * vfio_iommufd_physical_pasid_attach_ioas - pasid_attach_ioas of a physical
+ *					     device
+ * @vdev: The device, bound
+ * @pasid: The PASID
+ * @pt_id: The id of an HWPT
+ *
+ * A PASID that is attached already is moved.
+ *
+ * Return: 0 or -errno; on error all stays as it was.
+ */
+int vfio_iommufd_physical_pasid_attach_ioas(struct vfio_device *vdev, u32 pasid,
+					    u32 *pt_id)
+{
+	struct iommufd_device *idev = vdev->iommufd_device;
+
+	lockdep_assert_held(&vdev->dev_set->lock);
+
+	if (pasid == IOMMU_NO_PASID)
+		return -EINVAL;
+	if (iommufd_device_is_attached(idev, pasid))
+		return iommufd_device_replace(idev, pasid, pt_id);
+	return iommufd_device_attach(idev, pasid, pt_id);
+}
+EXPORT_SYMBOL_GPL(vfio_iommufd_physical_pasid_attach_ioas);
+
+/**
+ * vfio_iommufd_physical_pasid_detach_ioas - pasid_detach_ioas of a physical
+ *					     device
+ * @vdev: The device, bound
+ * @pasid: The PASID
+ *
+ * The PASID's DMA is blocked when this returns.
+ */
+void vfio_iommufd_physical_pasid_detach_ioas(struct vfio_device *vdev,
+					     u32 pasid)
+{
+	lockdep_assert_held(&vdev->dev_set->lock);
+
+	if (pasid != IOMMU_NO_PASID)
+		iommufd_device_detach(vdev->iommufd_device, pasid);
+}
+EXPORT_SYMBOL_GPL(vfio_iommufd_physical_pasid_detach_ioas);
 
 /**
  * vfio_iommufd_device_ictx - The iommufd that a device is bound to

@@ -192,10 +192,6 @@ TEST_F(device, attach_refuses_bad_arguments)
 		EXPECT_ERRNO(EINVAL, call(self->edu->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd,
 					  "VFIO_DEVICE_ATTACH_IOMMUFD_PT(flags %#x)", cmd.flags));
 	}
-	cmd.flags = VFIO_DEVICE_ATTACH_PASID;
-	cmd.pasid = 1;
-	EXPECT_ERRNO(EOPNOTSUPP, call(self->edu->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd,
-				      "VFIO_DEVICE_ATTACH_IOMMUFD_PT(pasid 1)"));
 	EXPECT_ERRNO(EFAULT, call(self->edu->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, NULL,
 				  "VFIO_DEVICE_ATTACH_IOMMUFD_PT(NULL)"));
 	EXPECT_ERRNO(ENOENT, edu_attach(self->edu, NO_ID));
@@ -219,12 +215,61 @@ TEST_F(device, detach_refuses_bad_arguments)
 		EXPECT_ERRNO(EINVAL, call(self->edu->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &cmd,
 					  "VFIO_DEVICE_DETACH_IOMMUFD_PT(flags %#x)", cmd.flags));
 	}
-	cmd.flags = VFIO_DEVICE_DETACH_PASID;
-	cmd.pasid = 1;
-	EXPECT_ERRNO(EOPNOTSUPP, call(self->edu->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &cmd,
-				      "VFIO_DEVICE_DETACH_IOMMUFD_PT(pasid 1)"));
 	EXPECT_ERRNO(EFAULT, call(self->edu->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, NULL,
 				  "VFIO_DEVICE_DETACH_IOMMUFD_PT(NULL)"));
+}
+
+/* edu has no PASID to attach. */
+TEST_F(device, pasids_have_their_place_in_attach)
+{
+	struct vfio_device_attach_iommufd_pt cmd = {
+		.argsz = sizeof(cmd),
+		.flags = VFIO_DEVICE_ATTACH_PASID,
+	};
+	__u32 hwpt;
+
+	ASSERT_OK(hwpt_alloc(self->fd, self->edu->id, self->ioas, &hwpt));
+	ASSERT_OK(edu_attach(self->edu, hwpt));
+	for (__u64 pasid = 0; pasid <= 0xffffffff; pasid = 2 * pasid + 1) {
+		cmd.pasid = pasid;
+		cmd.pt_id = hwpt;
+		EXPECT_ERRNO(EINVAL, call(self->edu->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd,
+					  "VFIO_DEVICE_ATTACH_IOMMUFD_PT(pasid %u)", cmd.pasid));
+		EXPECT_EQ(hwpt, cmd.pt_id);
+	}
+	cmd.pasid = 1;
+	cmd.pt_id = NO_ID;
+	EXPECT_ERRNO(ENOENT, call(self->edu->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd,
+				  "VFIO_DEVICE_ATTACH_IOMMUFD_PT(pasid 1, pt %u)", cmd.pt_id));
+	cmd.pt_id = hwpt;
+	cmd.argsz = offsetof(struct vfio_device_attach_iommufd_pt, pasid) + 3;
+	EXPECT_ERRNO(EINVAL, call(self->edu->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd,
+				  "VFIO_DEVICE_ATTACH_IOMMUFD_PT(argsz %u)", cmd.argsz));
+	/* What it is attached to is still there. */
+	EXPECT_ERRNO(EBUSY, destroy(self->fd, hwpt));
+	ASSERT_OK(edu_detach(self->edu));
+	EXPECT_OK(destroy(self->fd, hwpt));
+}
+
+TEST_F(device, pasids_have_their_place_in_detach)
+{
+	struct vfio_device_detach_iommufd_pt cmd = {
+		.argsz = sizeof(cmd),
+		.flags = VFIO_DEVICE_DETACH_PASID,
+	};
+
+	ASSERT_OK(edu_attach(self->edu, self->ioas));
+	EXPECT_ERRNO(EINVAL, call(self->edu->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &cmd,
+				  "VFIO_DEVICE_DETACH_IOMMUFD_PT(pasid 0)"));
+	/* Nothing is attached, so nothing happens. */
+	cmd.pasid = 1;
+	EXPECT_OK(call(self->edu->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &cmd,
+		       "VFIO_DEVICE_DETACH_IOMMUFD_PT(pasid 1)"));
+	cmd.argsz = offsetof(struct vfio_device_detach_iommufd_pt, pasid) + 3;
+	EXPECT_ERRNO(EINVAL, call(self->edu->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &cmd,
+				  "VFIO_DEVICE_DETACH_IOMMUFD_PT(argsz %u)", cmd.argsz));
+	/* What it is attached to without one is still there. */
+	EXPECT_ERRNO(EBUSY, destroy(self->fd, self->ioas));
 }
 
 TEST_F(device, detach_can_be_repeated)
