@@ -45,6 +45,15 @@ static int mock_nested_attach_dev(struct iommu_domain *domain,
 	return iommufd_viommu_get_vdev_id(nested->viommu, dev, &vdev_id);
 }
 
+static int mock_nested_set_dev_pasid(struct iommu_domain *domain,
+				     struct device *dev, ioasid_t pasid,
+				     struct iommu_domain *old)
+{
+	int rc = mock_nested_attach_dev(domain, dev);
+
+	return rc ?: mock_set_dev_pasid(domain, dev, pasid, old);
+}
+
 static u32 invalidate_iotlb(void *context, void *entries, u32 nr, int *error)
 {
 	const struct iommu_hwpt_invalidate_selftest *entry = entries;
@@ -77,6 +86,7 @@ static int mock_cache_invalidate_user(struct iommu_domain *domain,
 
 static const struct iommu_domain_ops mock_nested_ops = {
 	.attach_dev = mock_nested_attach_dev,
+	.set_dev_pasid = mock_nested_set_dev_pasid,
 	.cache_invalidate_user = mock_cache_invalidate_user,
 	.free = mock_nested_free,
 };

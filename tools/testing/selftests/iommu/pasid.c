@@ -8,6 +8,7 @@
 
 #include "lib/dirty.h"
 #include "lib/fdinfo.h"
+#include "lib/nested.h"
 #include "lib/pasid.h"
 #include "lib/testing.h"
 
@@ -83,6 +84,44 @@ TEST_F(pasid, each_has_an_hwpt_of_its_own)
 	/* The test sees the difference. */
 	EXPECT_ERRNO(EINVAL, check(1, self->other));
 	EXPECT_ERRNO(EINVAL, check(1, 0));
+}
+
+/* A guest's tables beside the host's, on a parent or in a VIOMMU. */
+TEST_F(pasid, may_be_nested_or_not)
+{
+	struct iommu_hwpt_selftest data = { .iotlb = IOTLB };
+	__u32 parent, viommu, vdevice, nested, deep, without;
+
+	ASSERT_OK(alloc(self->ioas, IOMMU_HWPT_ALLOC_NEST_PARENT, &parent));
+	ASSERT_OK(viommu_alloc(self->fd, self->mock.dev, parent, &viommu));
+	ASSERT_OK(hwpt_alloc_flags(self->fd, self->mock.dev, parent, IOMMU_HWPT_ALLOC_PASID,
+				   IOMMU_HWPT_DATA_SELFTEST, &data, sizeof(data), &nested));
+	ASSERT_OK(hwpt_alloc_flags(self->fd, self->mock.dev, viommu, IOMMU_HWPT_ALLOC_PASID,
+				   IOMMU_HWPT_DATA_SELFTEST, &data, sizeof(data), &deep));
+	ASSERT_OK(nested_alloc(self->fd, self->mock.dev, viommu, IOTLB, &without));
+	ASSERT_OK(attach(1, nested));
+	ASSERT_OK(attach(2, self->one));
+	EXPECT_ERRNO(ENOENT, attach(3, deep));
+	EXPECT_OK(check(3, 0));
+	ASSERT_OK(vdevice_alloc(self->fd, viommu, self->mock.dev, 9, &vdevice));
+	ASSERT_OK(attach(3, deep));
+	EXPECT_ERRNO(EINVAL, attach(4, without));
+	EXPECT_OK(check(1, nested));
+	EXPECT_OK(check(3, deep));
+	ASSERT_OK(replace(1, self->other));
+	ASSERT_OK(replace(2, deep));
+	EXPECT_ERRNO(EINVAL, replace(3, without));
+	EXPECT_OK(check(1, self->other));
+	EXPECT_OK(check(2, deep));
+	EXPECT_OK(check(3, deep));
+	EXPECT_OK(check(0, self->own));
+	/* The device itself goes through a guest's table, too. */
+	ASSERT_OK(mock_replace(self->fd, &self->mock, deep));
+	EXPECT_OK(check(0, deep));
+	EXPECT_ERRNO(EBUSY, destroy(self->fd, deep));
+	ASSERT_OK(detach(2));
+	ASSERT_OK(detach(3));
+	EXPECT_OK(destroy(self->fd, nested));
 }
 
 TEST_F(pasid, attach_returns_the_hwpt)

@@ -183,9 +183,9 @@ TEST_F(trace, map_copy_and_unmap)
 	ASSERT_OK(ioas_map_at(self->fd, ioas, self->pages, 2 * PAGE, AT));
 	EXPECT_EVENT("map: ctx=%llu ioas=%u iova=%#llx length=0x2000 va=%#lx flags=%#x result=0",
 		     ctx, ioas, AT, va, fixed);
-	EXPECT_ERRNO(EADDRINUSE, ioas_map_at(self->fd, ioas, self->pages, PAGE, AT));
+	EXPECT_ERRNO(EEXIST, ioas_map_at(self->fd, ioas, self->pages, PAGE, AT));
 	EXPECT_EVENT("map: ctx=%llu ioas=%u iova=%#llx length=0x1000 va=%#lx flags=%#x result=%d",
-		     ctx, ioas, AT, va, fixed, -EADDRINUSE);
+		     ctx, ioas, AT, va, fixed, -EEXIST);
 	file = memfd_create("trace", MFD_CLOEXEC);
 	ASSERT_LE(0, file);
 	ASSERT_EQ(0, ftruncate(file, 4 * PAGE));
