@@ -55,8 +55,7 @@ static void show_hwpt_nested(struct seq_file *m, struct iommufd_object *obj)
 {
 	struct iommufd_hwpt_nested *nested = to_hwpt_nested(obj);
 
-	seq_printf(m, " parent %u viommu %u",
-		   nested->parent->common.obj.id,
+	seq_printf(m, " parent %u viommu %u", nested->parent->common.obj.id,
 		   nested->viommu ? nested->viommu->obj.id : 0);
 }
 
@@ -64,8 +63,8 @@ static void show_viommu(struct seq_file *m, struct iommufd_object *obj)
 {
 	struct iommufd_viommu *viommu = to_viommu(obj);
 
-	seq_printf(m, " type %#x parent %u iommu %s",
-		   viommu->type, viommu->hwpt->common.obj.id,
+	seq_printf(m, " type %#x parent %u iommu %s", viommu->type,
+		   viommu->hwpt->common.obj.id,
 		   dev_name(viommu->iommu_dev->dev));
 }
 
@@ -131,9 +130,9 @@ static void (*const show[IOMMUFD_OBJ_TYPES])(struct seq_file *m,
 	[IOMMUFD_OBJ_IOAS] = show_ioas,
 	[IOMMUFD_OBJ_DEVICE] = show_device,
 	[IOMMUFD_OBJ_HWPT_PAGING] = show_hwpt_paging,
+	[IOMMUFD_OBJ_HWPT_NESTED] = show_hwpt_nested,
 	[IOMMUFD_OBJ_ACCESS] = iommufd_access_show,
 	[IOMMUFD_OBJ_FAULT] = show_fault,
-	[IOMMUFD_OBJ_HWPT_NESTED] = show_hwpt_nested,
 	[IOMMUFD_OBJ_VIOMMU] = show_viommu,
 	[IOMMUFD_OBJ_VDEVICE] = show_vdevice,
 	[IOMMUFD_OBJ_HW_QUEUE] = show_hw_queue,

@@ -136,6 +136,7 @@ hwpt_alloc_on(struct iommufd_ctx *ictx, struct iommufd_object *pt,
 		.len = cmd->data_len,
 	};
 	bool has_data = cmd->data_type != IOMMU_HWPT_DATA_NONE;
+	/* Drivers do not need to know */
 	u32 flags = cmd->flags & ~IOMMU_HWPT_FAULT_ID_VALID;
 	struct iommufd_hwpt_paging *paging;
 
@@ -149,8 +150,8 @@ hwpt_alloc_on(struct iommufd_ctx *ictx, struct iommufd_object *pt,
 		return iommufd_hwpt_nested_alloc(ictx, to_hwpt_paging(pt), idev,
 						 flags, &user_data);
 	case IOMMUFD_OBJ_VIOMMU:
-		return iommufd_viommu_nested_alloc(to_viommu(pt), idev,
-						   flags, &user_data);
+		return iommufd_viommu_nested_alloc(to_viommu(pt), idev, flags,
+						   &user_data);
 	default:
 		return ERR_PTR(-EINVAL);
 	}

@@ -77,7 +77,6 @@ enum {
 	MOCK_FLAGS_DEVICE_PASID = 1 << 2,
 	/* Not in mainline: it is behind the second IOMMU */
 	MOCK_FLAGS_DEVICE_IOMMU1 = 1 << 16,
-	/* Not in mainline */
 	MOCK_FLAGS_DEVICE_NO_FAULTS = 1 << 17,
 };
 

@@ -80,12 +80,12 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	      iommu_ioas_unmap, length),
 	IOCTL(IOMMU_OPTION, iommufd_option_ioctl,
 	      iommu_option, val64),
+	IOCTL(IOMMU_VFIO_IOAS, iommufd_vfio_ioas_ioctl,
+	      iommu_vfio_ioas, __reserved),
 	IOCTL(IOMMU_VDEVICE_ALLOC, iommufd_vdevice_alloc_ioctl,
 	      iommu_vdevice_alloc, virt_id),
 	IOCTL(IOMMU_VIOMMU_ALLOC, iommufd_viommu_alloc_ioctl,
 	      iommu_viommu_alloc, out_viommu_id),
-	IOCTL(IOMMU_VFIO_IOAS, iommufd_vfio_ioas_ioctl,
-	      iommu_vfio_ioas, __reserved),
 #ifdef CONFIG_IOMMUFD_TEST
 	IOCTL(IOMMU_TEST_CMD, iommufd_test_ioctl,
 	      iommu_test_cmd, last),
@@ -111,9 +111,9 @@ union iommufd_cmd {
 	struct iommu_ioas_map_file map_file;
 	struct iommu_ioas_unmap unmap;
 	struct iommu_option option;
+	struct iommu_vfio_ioas vfio_ioas;
 	struct iommu_vdevice_alloc vdevice_alloc;
 	struct iommu_viommu_alloc viommu_alloc;
-	struct iommu_vfio_ioas vfio_ioas;
 #ifdef CONFIG_IOMMUFD_TEST
 	struct iommu_test_cmd test;
 #endif

@@ -27,6 +27,10 @@ static const struct iommufd_object_ops iommufd_object_ops[IOMMUFD_OBJ_TYPES] = {
 		.name = "hwpt_paging",
 		.destroy = iommufd_hwpt_paging_destroy,
 	},
+	[IOMMUFD_OBJ_HWPT_NESTED] = {
+		.name = "hwpt_nested",
+		.destroy = iommufd_hwpt_nested_destroy,
+	},
 	[IOMMUFD_OBJ_ACCESS] = {
 		.name = "access",
 		.destroy = iommufd_access_object_destroy,
@@ -34,10 +38,6 @@ static const struct iommufd_object_ops iommufd_object_ops[IOMMUFD_OBJ_TYPES] = {
 	[IOMMUFD_OBJ_FAULT] = {
 		.name = "fault",
 		.destroy = iommufd_fault_destroy,
-	},
-	[IOMMUFD_OBJ_HWPT_NESTED] = {
-		.name = "hwpt_nested",
-		.destroy = iommufd_hwpt_nested_destroy,
 	},
 	[IOMMUFD_OBJ_VIOMMU] = {
 		.name = "viommu",
@@ -304,6 +304,7 @@ void iommufd_object_bury(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {
 	iommufd_object_drain(ictx, obj, false);
 	WARN_ON(refcount_read(&obj->links) != 1);
+	trace_iommufd_object_destroy(ictx, obj);
 	spin_lock(&ictx->objects.lock);
 	ictx->tombstones++;
 	spin_unlock(&ictx->objects.lock);
