@@ -132,16 +132,34 @@ static int split_at(struct iommufd_memory *memory, unsigned long index)
 	return span_split(memory, span, index);
 }
 
+/* Where a span is pages that are all alone, each would be a call of its own */
+#define UNPIN_BATCH 16
+
 /* The unpin operation of sources that pin pages as GUP does */
 void memory_unpin_pages(struct iommufd_memory *memory, const u64 *extents,
 			unsigned int nr)
 {
-	unsigned int i;
+	struct page *alone[UNPIN_BATCH];
+	unsigned int i, nr_alone = 0;
 
-	for (i = 0; i < nr; i++)
-		unpin_user_page_range_dirty_lock(pfn_to_page(extent_pfn(extents[i])),
-						 extent_npages(extents[i]),
-						 memory->writable);
+	for (i = 0; i < nr; i++) {
+		struct page *page = pfn_to_page(extent_pfn(extents[i]));
+		unsigned long npages = extent_npages(extents[i]);
+
+		if (npages > 1) {
+			unpin_user_page_range_dirty_lock(page, npages,
+							 memory->writable);
+			continue;
+		}
+		alone[nr_alone++] = page;
+		if (nr_alone == UNPIN_BATCH) {
+			unpin_user_pages_dirty_lock(alone, nr_alone,
+						    memory->writable);
+			nr_alone = 0;
+		}
+	}
+	if (nr_alone)
+		unpin_user_pages_dirty_lock(alone, nr_alone, memory->writable);
 }
 
 static void span_unpin_pages(struct iommufd_memory *memory,
