@@ -13,12 +13,16 @@
 
 #define LEAF_PAGES BIT(VTD_STRIDE_SHIFT)
 
+/* Pages that a table of large pages maps, as one page of the next size would */
+#define LARGE_LEAF_PAGES BIT(2 * VTD_STRIDE_SHIFT)
+
 /**
- * struct leaf_writer - a leaf table that runs are being written to
+ * struct leaf_writer - a table that runs are being written to
  * @domain: the domain
  * @attr: the bits that each entry gets beside the address
  * @prot: the same as DMA_PTE_READ, DMA_PTE_WRITE, DMA_PTE_SNP
  * @gfp: for page tables
+ * @level: 1: the table is for pages of 4 KiB, 2: of 2 MiB
  * @first: the first entry written, which the unit may not see yet, or NULL where
  *	there is no table at hand
  * @next: the entry that comes next
@@ -28,24 +32,26 @@ struct leaf_writer {
 	u64 attr;
 	int prot;
 	gfp_t gfp;
+	int level;
 	struct dma_pte *first;
 	struct dma_pte *next;
 };
 
-/* The leaf entry of a page, or NULL where no leaf table covers it */
-static struct dma_pte *find_leaf(struct dmar_domain *domain, u64 pfn)
+/* A page's entry in a table of the level, or NULL where no such table covers it */
+static struct dma_pte *find_leaf(struct dmar_domain *domain, u64 pfn, int level)
 {
 	/* Input address bits above the page offset that the upper tables take */
 	int shift = (domain->agaw + 1) * VTD_STRIDE_SHIFT;
+	int end = (level - 1) * VTD_STRIDE_SHIFT;
 	struct dma_pte *pte = domain->pgd;
 
-	for (; shift; shift -= VTD_STRIDE_SHIFT) {
+	for (; shift != end; shift -= VTD_STRIDE_SHIFT) {
 		pte += (pfn >> shift) & ~VTD_STRIDE_MASK;
 		if (!dma_pte_present(pte) || dma_pte_superpage(pte))
 			return NULL;
 		pte = phys_to_virt(dma_pte_addr(pte));
 	}
-	return pte + (pfn & ~VTD_STRIDE_MASK);
+	return pte + ((pfn >> end) & ~VTD_STRIDE_MASK);
 }
 
 /* Make what was written visible to the unit, and leave the table */
@@ -57,13 +63,19 @@ static void leaf_end(struct leaf_writer *leaf)
 	leaf->first = NULL;
 }
 
-static int leaf_begin(struct leaf_writer *leaf, u64 iov_pfn)
+/* Is there a table of the level at hand? Its next entry is the one to write */
+static bool leaf_ready(const struct leaf_writer *leaf, int level)
 {
-	int level = 1;
+	return leaf->first && leaf->level == level;
+}
 
+static int leaf_begin(struct leaf_writer *leaf, u64 iov_pfn, int level)
+{
+	leaf_end(leaf);
 	if (iov_pfn >> (leaf->domain->gaw - VTD_PAGE_SHIFT))
 		return -EFAULT;
-	leaf->first = find_leaf(leaf->domain, iov_pfn);
+	leaf->level = level;
+	leaf->first = find_leaf(leaf->domain, iov_pfn, level);
 	if (!leaf->first)
 		leaf->first = pfn_to_dma_pte(leaf->domain, iov_pfn, &level,
 					     leaf->gfp);
@@ -80,8 +92,8 @@ static int map_small(struct leaf_writer *leaf, u64 iov_pfn, u64 pfn,
 	int ret;
 
 	*done = 0;
-	if (!leaf->first) {
-		ret = leaf_begin(leaf, iov_pfn);
+	if (!leaf_ready(leaf, 1)) {
+		ret = leaf_begin(leaf, iov_pfn, 1);
 		if (ret)
 			return ret;
 	}
@@ -102,17 +114,51 @@ static int map_small(struct leaf_writer *leaf, u64 iov_pfn, u64 pfn,
 	return 0;
 }
 
-/* Map by pages as large as can be; @done is how much may be mapped */
-static int map_large(struct leaf_writer *leaf, u64 iov_pfn, u64 pfn,
-		     unsigned long npages, unsigned long *done)
+/*
+ * The driver's own way, for what larger pages than these fit, and where there is
+ * something in the way, as a table that is empty; @done is how much may be mapped
+ */
+static int map_any(struct leaf_writer *leaf, u64 iov_pfn, u64 pfn,
+		   unsigned long npages, unsigned long *done)
 {
 	leaf_end(leaf);
 	*done = 0;
 	if ((iov_pfn + npages - 1) >> (leaf->domain->gaw - VTD_PAGE_SHIFT))
 		return -EFAULT;
-	*done = npages & VTD_STRIDE_MASK;
-	return __domain_mapping(leaf->domain, iov_pfn, pfn, *done, leaf->prot,
+	*done = npages;
+	return __domain_mapping(leaf->domain, iov_pfn, pfn, npages, leaf->prot,
 				leaf->gfp);
+}
+
+/* Map by 2 MiB pages up to the end of a table of these; @done is how much */
+static int map_large(struct leaf_writer *leaf, u64 iov_pfn, u64 pfn,
+		     unsigned long npages, unsigned long *done)
+{
+	u64 val = (pfn << VTD_PAGE_SHIFT) | leaf->attr | DMA_PTE_LARGE_PAGE;
+	unsigned long room = LARGE_LEAF_PAGES -
+			     (iov_pfn & (LARGE_LEAF_PAGES - 1));
+	struct dma_pte *pte, *end;
+	int ret;
+
+	*done = 0;
+	if (!leaf_ready(leaf, 2)) {
+		ret = leaf_begin(leaf, iov_pfn, 2);
+		if (ret)
+			return ret;
+	}
+	end = leaf->next + min(npages, room) / LEAF_PAGES;
+	for (pte = leaf->next; pte != end; pte++) {
+		if (cmpxchg64_local(&pte->val, 0ULL, val))
+			break;
+		val += LEAF_PAGES << VTD_PAGE_SHIFT;
+	}
+	*done = (pte - leaf->next) * LEAF_PAGES;
+	leaf->next = pte;
+	if (!*done)
+		return map_any(leaf, iov_pfn, pfn, LEAF_PAGES, done);
+	if (first_pte_in_page(pte))
+		leaf_end(leaf);
+	return 0;
 }
 
 /*
@@ -125,7 +171,7 @@ static bool map_next_page(struct leaf_writer *leaf, unsigned long iova,
 	if (run->size != VTD_PAGE_SIZE ||
 	    !IS_ALIGNED(iova | run->phys, VTD_PAGE_SIZE))
 		return false;
-	if (!leaf->first && leaf_begin(leaf, iova >> VTD_PAGE_SHIFT))
+	if (!leaf_ready(leaf, 1) && leaf_begin(leaf, iova >> VTD_PAGE_SHIFT, 1))
 		return false;
 	if (cmpxchg64_local(&leaf->next->val, 0ULL, run->phys | leaf->attr))
 		return false;
@@ -133,6 +179,22 @@ static bool map_next_page(struct leaf_writer *leaf, unsigned long iova,
 	if (first_pte_in_page(leaf->next))
 		leaf_end(leaf);
 	return true;
+}
+
+/* Map what can be mapped in one go, by pages as large as they can be */
+static int map_piece(struct leaf_writer *leaf, u64 iov_pfn, u64 pfn,
+		     unsigned long npages, unsigned long *done)
+{
+	int superpage = leaf->domain->iommu_superpage;
+	u64 both = iov_pfn | pfn;
+
+	if (!superpage || npages < LEAF_PAGES || both & (LEAF_PAGES - 1))
+		return map_small(leaf, iov_pfn, pfn, npages, done);
+	npages &= VTD_STRIDE_MASK;
+	if (superpage > 1 && npages >= LARGE_LEAF_PAGES &&
+	    !(both & (LARGE_LEAF_PAGES - 1)))
+		return map_any(leaf, iov_pfn, pfn, npages, done);
+	return map_large(leaf, iov_pfn, pfn, npages, done);
 }
 
 /* @mapped is added to: what is mapped, and on error what may be, in bytes */
@@ -149,11 +211,7 @@ static int map_run(struct leaf_writer *leaf, unsigned long iova,
 		return -EINVAL;
 
 	for (; npages && !ret; npages -= done, iov_pfn += done, pfn += done) {
-		if (npages >= LEAF_PAGES && leaf->domain->iommu_superpage &&
-		    !((iov_pfn | pfn) & ~VTD_STRIDE_MASK))
-			ret = map_large(leaf, iov_pfn, pfn, npages, &done);
-		else
-			ret = map_small(leaf, iov_pfn, pfn, npages, &done);
+		ret = map_piece(leaf, iov_pfn, pfn, npages, &done);
 		*mapped += done << VTD_PAGE_SHIFT;
 	}
 	return ret;
@@ -222,7 +280,7 @@ bool intel_iommu_unmap_small(struct dmar_domain *domain,
 	if ((start_pfn ^ last_pfn) & VTD_STRIDE_MASK ||
 	    last_pfn - start_pfn == LEAF_PAGES - 1)
 		return false;
-	first = find_leaf(domain, start_pfn);
+	first = find_leaf(domain, start_pfn, 1);
 	if (!first)
 		return false;
 
