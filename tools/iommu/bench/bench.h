@@ -156,4 +156,8 @@ void ours_small(const struct memory *memory);
 void ours_objects(void);
 void ours_close(void);
 
+/* ---- nested.c, with the mock ---- */
+
+void nested_run(void);
+
 #endif /* BENCH_H */

@@ -67,6 +67,8 @@ int main(int argc, char **argv)
 		memory_free(&memory);
 	}
 	measure_objects();
+	if (mock)
+		nested_run();
 	printf("end\n");
 	return 0;
 }

@@ -23,6 +23,14 @@ BAR = 'COLUMN:xtic(1) linecolor rgb "%s"'
 # A line across the bars of a row, at the height of its goal.
 GOAL = '($0-0.45):COLUMN:(0.9):(0) with vectors nohead linewidth 2 linecolor rgb "#c0392b"'
 
+NESTED = ("fault.response", "alloc.nested", "alloc.viommu", "alloc.vdevice")
+
+
+def is_nested(row):
+    """Is it of nested translation, but for invalidations?"""
+    return row.what in NESTED
+
+
 # A picture for each scale: its name, title, unit; where a logarithmic scale begins, or
 # 0 for a linear one; whether a row belongs to it.
 PICTURES = [
@@ -30,7 +38,12 @@ PICTURES = [
      lambda row: row.what.endswith(".scattered") and row.unit == "page"),
     ("huge", "Huge pages", "instructions per 4 KiB page", 0.1,
      lambda row: row.what.endswith((".thp", ".hugetlb")) and row.unit == "page"),
-    ("calls", "Small calls", "instructions per call", 0, lambda row: row.unit == "call"),
+    ("calls", "Small calls", "instructions per call", 0,
+     lambda row: row.unit == "call" and not is_nested(row)),
+    ("nested", "Nested translation", "instructions per call", 0,
+     lambda row: row.unit == "call" and is_nested(row)),
+    ("invalidate", "Arrays of invalidations", "instructions per entry", 10,
+     lambda row: row.unit == "entry"),
     ("memory", "Kernel memory per GiB mapped", "KiB", 1, lambda row: row.unit == "GiB"),
 ]
 
@@ -97,6 +110,8 @@ def pictures(rows, results, directory, name):
     for what, title, unit, logarithmic, belongs in PICTURES:
         path = os.path.join(directory, "%s-%s.svg" % (name, what))
         shown = [row for row in rows if belongs(row)]
+        if not shown:
+            continue
         series = (memory_series if what == "memory" else measured)(shown, results)
         draw(script(path, title, unit, logarithmic, figures([row.title for row in shown], series)))
         paths.append(path)
@@ -177,4 +192,5 @@ def make(rows, results, directory, name, profile=()):
 
 if __name__ == "__main__":
     read_rows, read_results = report.load(sys.argv[1])
-    print(make(report.for_machine(read_rows, sys.argv[3]), read_results, *sys.argv[2:4]))
+    read_rows = report.measured(report.for_machine(read_rows, sys.argv[3]), read_results)
+    print(make(read_rows, read_results, *sys.argv[2:4]))

@@ -11,7 +11,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 GOALS = os.path.join(HERE, "goals.tsv")
 GIB = 1 << 30
 
-Row = collections.namedtuple("Row", "what title unit peer peer_of iommufd72 goal floor")
+Row = collections.namedtuple("Row", "what title unit peer peer_of iommufd72 goal floor machine")
 Figure = collections.namedtuple("Figure", "least units seen tries mark")
 
 
@@ -72,12 +72,13 @@ def read_goals(lines):
 
 
 def for_machine(rows, name):
-    """The rows as they hold elsewhere than on x86 with VT-d, where peers' figures and
+    """The rows as they hold elsewhere than on the machine that their peers' figures and
     goals in numbers come from: goals that follow what was measured stay."""
-    if name == "x86":
-        return rows
     kept = []
     for row in rows:
+        if row.machine == name:
+            kept.append(row)
+            continue
         terms = [term for term in row.goal.split(", ") if re.search("[a-z]", term)]
         kept.append(row._replace(peer=None, peer_of="-", iommufd72=None,
                                  goal=", ".join(terms) or "-"))
@@ -98,6 +99,11 @@ def floor_of(row, results):
             return None
         total += cost
     return total
+
+
+def measured(rows, results):
+    """Those rows that this machine has a figure of ours for."""
+    return [row for row in rows if ours_of(row, results) is not None]
 
 
 def ours_of(row, results):

@@ -66,7 +66,7 @@ def main():
         print("\n".join(boot.read_lines(output)[-20:]))
         print("bench: the run is not complete, see " + os.path.relpath(logs))
         return 1
-    rows = report.for_machine(rows, name)
+    rows = report.measured(report.for_machine(rows, name), results)
     tables = report.text(rows, results)
     print(tables)
     with open(os.path.join(directory, name + ".txt"), "w", encoding="utf-8") as file:

@@ -14,7 +14,7 @@ bench=$out/bench
 
 mkdir -p "$bench/module"
 programs=
-for file in clock device floor main memory ours type1; do
+for file in clock device floor main memory nested ours type1; do
 	programs="$programs $source/$file.c"
 done
 # shellcheck disable=SC2086 # one word a file

@@ -292,7 +292,7 @@ class Bench(unittest.TestCase):
         with open(report.GOALS, encoding="utf-8") as file:
             self.assertEqual(len(list(report.read_goals(file))), len(self.rows))
         for row in self.rows.values():
-            self.assertIn(row.unit, ("page", "call", "GiB"))
+            self.assertIn(row.unit, ("page", "call", "entry", "GiB"))
             for term in row.goal.split(", "):
                 self.assertRegex(term, r"^(\d[\d.]*(\*\d[\d.]*)?|[\d.]+\*(floor|(un)?map\.small))$")
 
@@ -302,7 +302,15 @@ class Bench(unittest.TestCase):
         self.assertEqual(report.goal_of(rows["map.scattered"], self.results), 1.15 * 600)
         self.assertIsNone(report.goal_of(rows["alloc.ioas"], self.results))
         self.assertIsNone(rows["map.scattered"].peer)
-        self.assertEqual(report.for_machine([1], "x86"), [1])
+        rows = {row.what: row for row in report.for_machine(self.rows.values(), "x86")}
+        self.assertEqual(rows["map.scattered"], self.rows["map.scattered"])
+        self.assertIsNone(rows["fault.response"].iommufd72)
+
+    def test_measured(self):
+        """Rows that a machine does not measure are left out."""
+        shown = report.measured(self.rows.values(), self.results)
+        self.assertEqual({row.what for row in shown},
+                         {"map.scattered", "map.small", "map.many", "memory.scattered"})
 
     def test_pictures(self):
         """A bar that no row has is not drawn; a row without a figure keeps its place."""
