@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 
+import iort
 import judge
 
 HERE = os.path.dirname(os.path.realpath(__file__))
@@ -63,19 +64,36 @@ MACHINES = {
         "cmdline": "",
     },
 }
+# Where distributions keep the firmware by which arm64 finds ACPI's tables.
+FIRMWARE = ("/usr/share/qemu-efi-aarch64/QEMU_EFI.fd", "/usr/share/AAVMF/AAVMF_CODE.fd",
+            "/usr/share/edk2/aarch64/QEMU_EFI.fd")
+
 PORTS = ("out", "log", "result")
 # A guest comes up in 5 to 30 seconds, more when the host is busy.
 UP_SECONDS = 150
 
 
+def find_firmware():
+    """The path of the firmware."""
+    for path in FIRMWARE:
+        if os.path.exists(path):
+            return path
+    raise SystemExit("boot: no firmware for arm64 (Debian: qemu-efi-aarch64): " +
+                     " ".join(FIRMWARE))
+
+
 class Setting:
     """What can be different from run to run: the CPUs, the memory, more words for
-    QEMU and the kernel, and files to lay over the guest's root."""
+    QEMU and the kernel, and files to lay over the guest's root. With acpi the arm64
+    machine boots by firmware, and its SMMU can nest: see iort.py."""
 
-    def __init__(self, cpu=None, memory=None, words=(), cmdline="", files=()):
+    def __init__(self, cpu=None, memory=None, words=(), cmdline="", files=(), acpi=False):
         self.cpu = cpu or ["-accel", "tcg,thread=multi", "-smp", "2"]
         self.memory, self.words, self.cmdline = memory, list(words), cmdline
-        self.files = list(files)
+        self.files, self.acpi = list(files), acpi
+        if acpi:
+            self.words += ["-bios", find_firmware()]
+            self.cmdline += " acpi=force"
 
 
 class Outcome:
@@ -124,7 +142,7 @@ def die_with_parent():
 
 
 def newc_file(name, content, mode=0o100755):
-    """A cpio archive of one file, to lay over the initramfs."""
+    """A cpio archive of one file, to lay over the initramfs or before it."""
     def entry(name, content, mode):
         fields = [0, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0]
         data = b"070701" + b"".join(b"%08X" % field for field in fields)
@@ -174,6 +192,8 @@ class Run:
         out, _ = built(arch, kind)
         self.initrd = os.path.join(logs, "initrd")
         with open(self.initrd, "wb") as file:
+            if setting.acpi:
+                file.write(newc_file(iort.PATH, iort.table()))
             with open(os.path.join(out, "initramfs"), "rb") as base:
                 file.write(base.read())
             file.write(newc_file("command", command.encode()))
@@ -309,10 +329,15 @@ def run_twice(arch, kind, command, seconds, logs, on_output, setting=Setting()):
     return outcome
 
 
-def shell(arch, kind):
+def shell(arch, kind, setting):
     """An interactive prompt on this terminal."""
     out, _ = built(arch, kind)
-    argv = qemu_argv(arch, kind, os.path.join(out, "initramfs"))
+    initrd = os.path.join(out, "initramfs")
+    if setting.acpi:
+        with open(initrd + ".acpi", "wb") as file, open(initrd, "rb") as base:
+            file.write(newc_file(iort.PATH, iort.table()) + base.read())
+        initrd += ".acpi"
+    argv = qemu_argv(arch, kind, initrd, setting)
     argv += ["-chardev", "stdio,id=tty,mux=on,signal=off", "-serial", "chardev:tty",
              "-mon", "chardev=tty"]
     argv[argv.index("-append") + 1] += " loglevel=4"
@@ -322,10 +347,11 @@ def shell(arch, kind):
 def main():
     """Entry."""
     arch, kind, *command = sys.argv[1:]
+    setting = Setting(acpi=arch == "arm64" and os.environ.get("ACPI") == "1")
     if not command:
-        return shell(arch, kind)
+        return shell(arch, kind, setting)
     seconds = int(os.environ.get("TIMEOUT") or 600)
-    outcome, logs = run(arch, kind, shlex.join(command), seconds)
+    outcome, logs = run(arch, kind, shlex.join(command), seconds, setting=setting)
     outcome.show(logs)
     return outcome.exit_status()
 

@@ -12,7 +12,8 @@ list=/etc/apt/sources.list.d/iommufd-backports.list
 source_tar=/usr/src/linux-source-6.1.tar.xz
 
 machine="build-essential flex bison bc cpio perl python3 quilt rsync xz-utils gzip
-	libelf-dev libssl-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+	libelf-dev libssl-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+	qemu-efi-aarch64"
 check="git sparse coccinelle groff-base"
 docs="python3-sphinx"
 bench="gnuplot-nox"

@@ -15,6 +15,7 @@ from unittest import mock
 
 import bench
 import boot
+import iort
 import judge
 import ktap
 import steps
@@ -51,6 +52,26 @@ COMPLAINTS = {
 }
 
 GOOD = ["TAP version 13", "1..2", "ok 1 a.b", "ok 2 c.d", "# Totals: pass:2"]
+
+
+class Iort(unittest.TestCase):
+    """The table that replaces QEMU's."""
+
+    def test_table(self):
+        """It sums up to 0, is as long as it says, newer, and its nodes fill it."""
+        table = iort.table()
+        self.assertEqual(sum(table) & 0xff, 0)
+        fields = iort.HEADER.unpack_from(table)
+        self.assertEqual((fields[0], fields[1], fields[6]), (b"IORT", len(table), 2))
+        at, kinds = iort.FIRST, {}
+        while at < len(table):
+            kind, length, *_ = iort.NODE.unpack_from(table, at)
+            kinds[kind] = at
+            at += length
+        self.assertEqual(at, len(table))
+        self.assertEqual(sorted(kinds), [iort.ITS_GROUP, iort.ROOT_COMPLEX, iort.SMMU_V3])
+        # Bit 2 of the flags, the last byte of the root complex's memory properties
+        self.assertEqual(table[kinds[iort.ROOT_COMPLEX] + iort.NODE.size + 7], 7)
 
 
 class Judge(unittest.TestCase):
@@ -140,7 +161,7 @@ class Runs(unittest.TestCase):
         Each is (output, status, log, console)."""
         left = list(guests)
 
-        def fake(_arch, _kind, _command, _seconds, _name, on_output):
+        def fake(_arch, _kind, _command, _seconds, _name, on_output, _setting):
             output, status, log, console = left.pop(0)
             on_output("\n".join(output + [""]).encode())
             outcome = boot.Outcome()

@@ -17,6 +17,10 @@ BEGIN = re.compile(r"^@@ begin (\S+)$")
 END = re.compile(r"^@@ end (\S+) (\d+)$")
 
 
+# The programs for which the arm64 machine boots by firmware, with another IORT.
+WANT_ACPI = ("nested_hw",)
+
+
 class Progress:
     """Splits the guest's output into programs, and tells of each as it ends."""
 
@@ -81,18 +85,20 @@ def kunit(log):
     return parser.finish()
 
 
-def run_machine(arch, kind, programs):
+def run_machine(arch, kind, programs, acpi=False, first=True):
     """All programs in one machine, booted anew after one that killed it."""
     total = ktap.Results()
     left = list(programs)
     seconds = int(os.environ.get("TIMEOUT") or 1200)
-    print("%s, %s kernel: %d programs" % (arch, kind, len(left)), flush=True)
+    print("%s%s, %s kernel: %d programs" % (arch, " with ACPI" if acpi else "", kind,
+                                            len(left)), flush=True)
     number = 0
     while left:
         number += 1
         progress = Progress()
         outcome, logs = boot.run(arch, kind, "run-tests " + " ".join(left), seconds,
-                                 "test%d" % number, progress.output)
+                                 ("acpi%d" if acpi else "test%d") % number,
+                                 progress.output, boot.Setting(acpi=acpi))
         if progress.name:
             progress.end(None)
         outcome.show(logs)
@@ -101,7 +107,7 @@ def run_machine(arch, kind, programs):
             left = []
         left = [name for name in left if name not in progress.ended]
         total.add(progress.results)
-        built_in = kunit(outcome.log) if number == 1 else ktap.Results()
+        built_in = kunit(outcome.log) if first and number == 1 else ktap.Results()
         if built_in.count():
             print("  %-28s %s" % ("built in (KUnit)", built_in.summary()))
             show(built_in)
@@ -126,6 +132,11 @@ def wanted(arch, kind, names):
     return [name for name in programs if not names or name in names]
 
 
+def wants_acpi(arch, program):
+    """True if the program needs the machine that boots by firmware."""
+    return arch == "arm64" and program in WANT_ACPI
+
+
 def main():
     """Entry."""
     arches, kind, *names = sys.argv[1:]
@@ -135,7 +146,12 @@ def main():
         if not programs:
             total.failed.append((arch, "there are no test programs"))
             print("test: there are no test programs for %s" % arch)
-        total.add(run_machine(arch, kind, programs))
+        first = True
+        for acpi in (False, True):
+            here = [name for name in programs if wants_acpi(arch, name) == acpi]
+            if here:
+                total.add(run_machine(arch, kind, here, acpi, first))
+                first = False
     print(total.summary())
     return 1 if total.failed else 0
 
