@@ -238,7 +238,27 @@ void arm_smmu_store_ste(struct arm_smmu_ste *live,
 			WRITE_ONCE(live->data[i], step->data[i]);
 }
 
-static void ste_set_config(struct arm_smmu_ste *ste, u64 config)
+/**
+ * arm_smmu_clear_ste - Begin an STE
+ * @ste: The STE: not valid yet
+ *
+ * Attributes of memory are as the device gives them. They are only read where
+ * no stage 1 gives others, but always there they make no ways longer.
+ */
+void arm_smmu_clear_ste(struct arm_smmu_ste *ste)
+{
+	u64 shcfg = FIELD_PREP(STRTAB_STE_1_SHCFG, STRTAB_STE_1_SHCFG_INCOMING);
+
+	memset(ste, 0, sizeof(*ste));
+	ste->data[1] = cpu_to_le64(shcfg);
+}
+
+/**
+ * arm_smmu_set_ste_config - Make an STE valid
+ * @ste: The STE
+ * @config: Its Config
+ */
+void arm_smmu_set_ste_config(struct arm_smmu_ste *ste, u64 config)
 {
 	ste->data[0] |= cpu_to_le64(STRTAB_STE_0_V |
 				    FIELD_PREP(STRTAB_STE_0_CFG, config));
@@ -266,11 +286,17 @@ static void ste_set_s1(struct arm_smmu_ste *ste, struct arm_smmu_master *master,
 	ste->data[1] |= cpu_to_le64(ste1);
 }
 
-static void ste_set_s2(struct arm_smmu_ste *ste,
-		       const struct arm_smmu_domain *domain)
+/**
+ * arm_smmu_set_ste_s2 - Put a stage 2 into an STE
+ * @ste: The STE
+ * @domain: The stage 2
+ * @vmid: Tag of what is cached of it
+ */
+void arm_smmu_set_ste_s2(struct arm_smmu_ste *ste,
+			 const struct arm_smmu_domain *domain, u16 vmid)
 {
 	const struct arm_smmu_s2_cfg *cfg = &domain->s2_cfg;
-	u64 ste2 = FIELD_PREP(STRTAB_STE_2_S2VMID, cfg->vmid) |
+	u64 ste2 = FIELD_PREP(STRTAB_STE_2_S2VMID, vmid) |
 		   FIELD_PREP(STRTAB_STE_2_VTCR, cfg->vtcr) |
 		   STRTAB_STE_2_S2PTW | STRTAB_STE_2_S2AA64 | STRTAB_STE_2_S2R;
 
@@ -282,7 +308,13 @@ static void ste_set_s2(struct arm_smmu_ste *ste,
 	ste->data[3] |= cpu_to_le64(cfg->vttbr & STRTAB_STE_3_S2TTB_MASK);
 }
 
-static void ste_set_ats(struct arm_smmu_ste *ste, struct arm_smmu_master *master)
+/**
+ * arm_smmu_set_ste_ats - Let a device that does ATS do it
+ * @ste: Its STE
+ * @master: The device
+ */
+void arm_smmu_set_ste_ats(struct arm_smmu_ste *ste,
+			  struct arm_smmu_master *master)
 {
 	u64 eats = FIELD_PREP(STRTAB_STE_1_EATS, STRTAB_STE_1_EATS_TRANS);
 
@@ -303,28 +335,26 @@ void arm_smmu_make_ste(struct arm_smmu_master *master,
 {
 	struct arm_smmu_domain *domain = master->domain;
 
-	memset(ste, 0, sizeof(*ste));
-	ste->data[1] = cpu_to_le64(FIELD_PREP(STRTAB_STE_1_SHCFG,
-					      STRTAB_STE_1_SHCFG_INCOMING));
+	arm_smmu_clear_ste(ste);
 	if (!domain) {
-		ste_set_config(ste, STRTAB_STE_0_CFG_ABORT);
+		arm_smmu_set_ste_config(ste, STRTAB_STE_0_CFG_ABORT);
 		return;
 	}
 
 	switch (domain->stage) {
 	case ARM_SMMU_DOMAIN_S1:
-		ste_set_config(ste, STRTAB_STE_0_CFG_S1_TRANS);
+		arm_smmu_set_ste_config(ste, STRTAB_STE_0_CFG_S1_TRANS);
 		ste_set_s1(ste, master, &domain->s1_cfg);
-		ste_set_ats(ste, master);
+		arm_smmu_set_ste_ats(ste, master);
 		break;
 	case ARM_SMMU_DOMAIN_S2:
 	case ARM_SMMU_DOMAIN_NESTED:
-		ste_set_config(ste, STRTAB_STE_0_CFG_S2_TRANS);
-		ste_set_s2(ste, domain);
-		ste_set_ats(ste, master);
+		arm_smmu_set_ste_config(ste, STRTAB_STE_0_CFG_S2_TRANS);
+		arm_smmu_set_ste_s2(ste, domain, domain->s2_cfg.vmid);
+		arm_smmu_set_ste_ats(ste, master);
 		break;
 	case ARM_SMMU_DOMAIN_BYPASS:
-		ste_set_config(ste, STRTAB_STE_0_CFG_BYPASS);
+		arm_smmu_set_ste_config(ste, STRTAB_STE_0_CFG_BYPASS);
 		break;
 	}
 }

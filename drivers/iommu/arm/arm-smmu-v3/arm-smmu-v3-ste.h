@@ -28,6 +28,12 @@ struct arm_smmu_ste {
 /* Other fields, abort to target */
 #define ARM_SMMU_STE_MAX_STEPS		3
 
+void arm_smmu_clear_ste(struct arm_smmu_ste *ste);
+void arm_smmu_set_ste_config(struct arm_smmu_ste *ste, u64 config);
+void arm_smmu_set_ste_s2(struct arm_smmu_ste *ste,
+			 const struct arm_smmu_domain *domain, u16 vmid);
+void arm_smmu_set_ste_ats(struct arm_smmu_ste *ste,
+			  struct arm_smmu_master *master);
 void arm_smmu_make_ste(struct arm_smmu_master *master,
 		       struct arm_smmu_ste *ste);
 int arm_smmu_plan_ste(const struct arm_smmu_ste *from,

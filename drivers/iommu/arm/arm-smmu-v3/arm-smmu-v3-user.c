@@ -52,8 +52,10 @@ void *arm_smmu_hw_info(struct device *dev, u32 *length, u32 *type)
 /**
  * arm_smmu_domain_alloc_paging_flags - Allocate a domain of a device's SMMU
  * @dev: The device; only devices of the same SMMU can use the domain
- * @flags: 0 or IOMMU_HWPT_ALLOC_DIRTY_TRACKING
+ * @flags: Of IOMMU_HWPT_ALLOC_DIRTY_TRACKING and IOMMU_HWPT_ALLOC_NEST_PARENT
  * @user_data: Must be NULL
+ *
+ * A nesting parent is stage 2, any other domain stage 1 where there is one.
  *
  * Return: the domain, its page table made, or an ERR_PTR.
  */
@@ -62,12 +64,16 @@ arm_smmu_domain_alloc_paging_flags(struct device *dev, u32 flags,
 				   const struct iommu_user_data *user_data)
 {
 	struct arm_smmu_master *master = dev_iommu_priv_get(dev);
+	bool parent = flags & IOMMU_HWPT_ALLOC_NEST_PARENT;
 	bool dirty = flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
+	u32 features = master->smmu->features;
 	struct iommu_domain *domain;
 	int ret;
 
-	if (flags & ~IOMMU_HWPT_ALLOC_DIRTY_TRACKING || user_data ||
-	    (dirty && !(master->smmu->features & ARM_SMMU_FEAT_HD)))
+	flags &= ~(IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
+		   IOMMU_HWPT_ALLOC_NEST_PARENT);
+	if (flags || user_data || (dirty && !(features & ARM_SMMU_FEAT_HD)) ||
+	    (parent && !(features & ARM_SMMU_FEAT_NESTING)))
 		return ERR_PTR(-EOPNOTSUPP);
 
 	domain = arm_smmu_domain_alloc(IOMMU_DOMAIN_UNMANAGED);
@@ -77,6 +83,10 @@ arm_smmu_domain_alloc_paging_flags(struct device *dev, u32 flags,
 	/* What an attach looks at; nobody else knows the domain yet */
 	domain->type = IOMMU_DOMAIN_UNMANAGED;
 	to_smmu_domain(domain)->smmu = master->smmu;
+	if (parent) {
+		to_smmu_domain(domain)->stage = ARM_SMMU_DOMAIN_S2;
+		to_smmu_domain(domain)->nest_parent = true;
+	}
 	if (dirty) {
 		to_smmu_domain(domain)->hd = true;
 		domain->dirty_ops = &arm_smmu_dirty_ops;

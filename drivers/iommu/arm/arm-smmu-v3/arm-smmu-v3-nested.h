@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A guest's stage 1 above the host's stage 2.
+ */
+#ifndef _ARM_SMMU_V3_NESTED_H
+#define _ARM_SMMU_V3_NESTED_H
+
+#include <linux/iommufd.h>
+
+#include "arm-smmu-v3.h"
+
+/**
+ * struct arm_smmu_vsmmu - One VM's share of an SMMU
+ * @core: iommufd's part, which holds @parent
+ * @smmu: the SMMU
+ * @parent: stage 2, maybe made for another SMMU; constant
+ * @parent_entry: in @parent's list, which is changed under its devices_lock and
+ *	read under RCU
+ * @vmid: tags what is cached of the VM here, in both stages
+ */
+struct arm_smmu_vsmmu {
+	struct iommufd_viommu core;
+	struct arm_smmu_device *smmu;
+	struct arm_smmu_domain *parent;
+	struct list_head parent_entry;
+	u16 vmid;
+};
+
+/**
+ * struct arm_smmu_nested_domain - What a guest's STE says
+ * @domain: the core's part
+ * @vsmmu: where it was made, held by iommufd while this is there
+ * @ste: the fields that are the guest's, checked; constant
+ */
+struct arm_smmu_nested_domain {
+	struct iommu_domain domain;
+	struct arm_smmu_vsmmu *vsmmu;
+	u64 ste[2];
+};
+
+struct arm_smmu_ste;
+
+/* arm-smmu-v3-nested.c */
+int arm_smmu_check_guest_ste(struct arm_smmu_device *smmu, u64 ste[2]);
+struct iommu_domain *
+arm_smmu_alloc_nested(struct iommufd_viommu *viommu, u32 flags,
+		      const struct iommu_user_data *user_data);
+bool arm_smmu_keeps_coherent(struct arm_smmu_master *master);
+bool arm_smmu_wants_ats(const struct arm_smmu_nested_domain *nested);
+void arm_smmu_make_nested_ste(struct arm_smmu_master *master,
+			      struct arm_smmu_ste *ste);
+
+/* arm-smmu-v3-invalidate.c */
+int arm_smmu_make_host_cmd(struct arm_smmu_vsmmu *vsmmu, u64 cmd[2]);
+int arm_smmu_invalidate_guest(struct iommufd_viommu *viommu,
+			      struct iommu_user_data_array *array);
+
+#endif /* _ARM_SMMU_V3_NESTED_H */

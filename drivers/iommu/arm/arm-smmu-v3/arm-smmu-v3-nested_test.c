@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests of what a guest may put into an STE and into commands, on SMMUs
+ * that have more than the emulated ones: ATS, stalls, substreams.
+ */
+#include <kunit/test.h>
+#include <linux/bitfield.h>
+#include <linux/iommu.h>
+
+#include "arm-smmu-v3-nested.h"
+#include "arm-smmu-v3-ste.h"
+
+#define VSID	0x21ULL
+#define SID	0x1234ULL
+#define VMID	7ULL
+
+#define V		BIT_ULL(0)
+#define CONFIG(n)	((u64)(n) << 1)
+#define FMT(n)		((u64)(n) << 4)
+#define PTR(n)		((u64)(n) << 12)
+#define CDMAX(n)	((u64)(n) << 59)
+#define STALLD		BIT_ULL(27)
+#define EATS(n)		((u64)(n) << 28)
+
+#define OP_NH_ALL	0x10
+#define TG(n)		((u64)(n) << 10)
+#define TTL(n)		((u64)(n) << 8)
+
+struct nested_test {
+	struct arm_smmu_device smmu;
+	struct arm_smmu_vsmmu vsmmu;
+	struct arm_smmu_master master;
+	struct arm_smmu_stream stream;
+	struct arm_smmu_domain parent;
+	struct arm_smmu_nested_domain nested;
+	struct iommufd_vdevice vdev;
+	struct dev_iommu iommu;
+	struct device dev;
+};
+
+static int nested_test_init(struct kunit *test)
+{
+	struct nested_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	t->smmu.ias = 44;
+	t->smmu.ssid_bits = 10;
+	t->smmu.asid_bits = 16;
+	t->smmu.pgsize_bitmap = SZ_4K | SZ_2M | SZ_1G;
+	t->vsmmu.smmu = &t->smmu;
+	t->vsmmu.vmid = VMID;
+	xa_init(&t->vsmmu.core.vdevs);
+
+	t->stream.id = SID;
+	t->master.smmu = &t->smmu;
+	t->master.streams = &t->stream;
+	t->master.num_streams = 1;
+	t->iommu.priv = &t->master;
+	t->dev.iommu = &t->iommu;
+	t->vdev.dev = &t->dev;
+	test->priv = t;
+	return xa_err(xa_store(&t->vsmmu.core.vdevs, VSID, &t->vdev, GFP_KERNEL));
+}
+
+static void nested_test_exit(struct kunit *test)
+{
+	struct nested_test *t = test->priv;
+
+	if (t)
+		xa_destroy(&t->vsmmu.core.vdevs);
+}
+
+static int check(struct nested_test *t, u64 ste0, u64 ste1)
+{
+	u64 ste[2] = { ste0, ste1 };
+
+	return arm_smmu_check_guest_ste(&t->smmu, ste);
+}
+
+static void an_ste_has_what_the_smmu_has(struct kunit *test)
+{
+	struct nested_test *t = test->priv;
+	const u64 s1 = V | CONFIG(5) | PTR(1);
+
+	KUNIT_EXPECT_EQ(test, 0, check(t, s1, 0));
+
+	/* ATS, but not split-stage ATS */
+	KUNIT_EXPECT_EQ(test, -EIO, check(t, s1, EATS(1)));
+	t->smmu.features = ARM_SMMU_FEAT_ATS;
+	KUNIT_EXPECT_EQ(test, 0, check(t, s1, EATS(1)));
+	KUNIT_EXPECT_EQ(test, -EIO, check(t, s1, EATS(2)));
+	KUNIT_EXPECT_EQ(test, -EIO, check(t, s1, EATS(3)));
+
+	/* To disable stalls, there must be some and a choice */
+	KUNIT_EXPECT_EQ(test, -EIO, check(t, s1, STALLD));
+	t->smmu.features = ARM_SMMU_FEAT_STALLS;
+	KUNIT_EXPECT_EQ(test, 0, check(t, s1, STALLD));
+	t->smmu.features |= ARM_SMMU_FEAT_STALL_FORCE;
+	KUNIT_EXPECT_EQ(test, -EIO, check(t, s1, STALLD));
+	KUNIT_EXPECT_EQ(test, 0, check(t, s1, 0));
+
+	/* Substreams, and tables of two levels */
+	KUNIT_EXPECT_EQ(test, 0, check(t, s1 | CDMAX(10), 0));
+	KUNIT_EXPECT_EQ(test, -EIO, check(t, s1 | CDMAX(11), 0));
+	KUNIT_EXPECT_EQ(test, -EIO, check(t, s1 | CDMAX(31), 0));
+	KUNIT_EXPECT_EQ(test, -EIO, check(t, s1 | CDMAX(10), 3));
+	KUNIT_EXPECT_EQ(test, -EIO, check(t, s1 | CDMAX(10) | FMT(2), 0));
+	t->smmu.features = ARM_SMMU_FEAT_2_LVL_CDTAB;
+	KUNIT_EXPECT_EQ(test, 0, check(t, s1 | CDMAX(10) | FMT(1), 2));
+	KUNIT_EXPECT_EQ(test, 0, check(t, s1 | CDMAX(10) | FMT(2), 1));
+	KUNIT_EXPECT_EQ(test, -EIO, check(t, s1 | CDMAX(10) | FMT(3), 0));
+
+	/* No IPA is longer */
+	KUNIT_EXPECT_EQ(test, 0, check(t, s1 | BIT_ULL(43), 0));
+	KUNIT_EXPECT_EQ(test, -EIO, check(t, s1 | BIT_ULL(44), 0));
+}
+
+static void what_the_smmu_ignores_is_cleared(struct kunit *test)
+{
+	struct nested_test *t = test->priv;
+	u64 ste[2] = { ~V, ~0ULL };
+
+	KUNIT_EXPECT_EQ(test, 0, arm_smmu_check_guest_ste(&t->smmu, ste));
+	KUNIT_EXPECT_EQ(test, 0, ste[0]);
+	KUNIT_EXPECT_EQ(test, 0, ste[1]);
+
+	ste[0] = V | CONFIG(4) | CDMAX(31) | PTR(1);
+	ste[1] = EATS(3) | 3;
+	KUNIT_EXPECT_EQ(test, 0, arm_smmu_check_guest_ste(&t->smmu, ste));
+	KUNIT_EXPECT_EQ(test, V | CONFIG(4), ste[0]);
+	KUNIT_EXPECT_EQ(test, 0, ste[1]);
+
+	ste[0] = V | CONFIG(5) | FMT(3) | PTR(1);
+	ste[1] = 0xfc | 3;
+	KUNIT_EXPECT_EQ(test, 0, arm_smmu_check_guest_ste(&t->smmu, ste));
+	KUNIT_EXPECT_EQ(test, V | CONFIG(5) | PTR(1), ste[0]);
+	KUNIT_EXPECT_EQ(test, 0xfc, ste[1]);
+}
+
+/* The physical STE of what a guest wants */
+static void make(struct nested_test *t, u64 ste0, u64 ste1, u64 *made)
+{
+	struct arm_smmu_ste ste;
+	int i;
+
+	t->parent.stage = ARM_SMMU_DOMAIN_S2;
+	t->parent.s2_cfg.vmid = 1;
+	t->parent.s2_cfg.vttbr = PTR(0xa);
+	t->nested.vsmmu = &t->vsmmu;
+	t->nested.ste[0] = ste0;
+	t->nested.ste[1] = ste1;
+	t->master.domain = &t->parent;
+	t->master.nested = &t->nested;
+	arm_smmu_make_nested_ste(&t->master, &ste);
+	for (i = 0; i < STRTAB_STE_DWORDS; i++)
+		made[i] = le64_to_cpu(ste.data[i]);
+}
+
+static void a_guests_ste_is_above_stage_2(struct kunit *test)
+{
+	struct nested_test *t = test->priv;
+	u64 ste[STRTAB_STE_DWORDS];
+
+	make(t, V | CONFIG(5) | PTR(5) | CDMAX(3), 0xfe, ste);
+	KUNIT_EXPECT_EQ(test, V | CONFIG(7) | PTR(5) | CDMAX(3), ste[0]);
+	KUNIT_EXPECT_EQ(test, 0xfe, ste[1] & 0xff);
+	KUNIT_EXPECT_EQ(test, VMID, ste[2] & 0xffff);
+	KUNIT_EXPECT_EQ(test, PTR(0xa), ste[3]);
+
+	/* The guest's bypass is the host's stage 2, under the guest's VMID */
+	make(t, V | CONFIG(4), 0, ste);
+	KUNIT_EXPECT_EQ(test, V | CONFIG(6), ste[0]);
+	KUNIT_EXPECT_EQ(test, VMID, ste[2] & 0xffff);
+	KUNIT_EXPECT_EQ(test, PTR(0xa), ste[3]);
+
+	make(t, V, 0, ste);
+	KUNIT_EXPECT_EQ(test, V, ste[0]);
+	make(t, 0, 0, ste);
+	KUNIT_EXPECT_EQ(test, 0, ste[0] & V);
+}
+
+static void a_guest_cannot_enable_what_the_device_has_not(struct kunit *test)
+{
+	struct nested_test *t = test->priv;
+	u64 ste[STRTAB_STE_DWORDS];
+
+	make(t, V | CONFIG(5) | PTR(5), EATS(1), ste);
+	KUNIT_EXPECT_EQ(test, 0, ste[1] & EATS(3));
+	t->master.ats_enabled = true;
+	make(t, V | CONFIG(5) | PTR(5), EATS(1), ste);
+	KUNIT_EXPECT_EQ(test, EATS(1), ste[1] & EATS(3));
+
+	t->smmu.features = ARM_SMMU_FEAT_STALLS;
+	make(t, V | CONFIG(5) | PTR(5), 0, ste);
+	KUNIT_EXPECT_EQ(test, STALLD, ste[1] & STALLD);
+	t->master.stall_enabled = true;
+	make(t, V | CONFIG(5) | PTR(5), 0, ste);
+	KUNIT_EXPECT_EQ(test, 0, ste[1] & STALLD);
+}
+
+/* Expect what becomes of a command; with an expected result of 0, which one */
+static void expect(struct kunit *test, int result, u64 cmd0, u64 cmd1,
+		   u64 made0, u64 made1)
+{
+	struct nested_test *t = test->priv;
+	u64 cmd[2] = { cmd0, cmd1 };
+	int rc;
+
+	rcu_read_lock();
+	rc = arm_smmu_make_host_cmd(&t->vsmmu, cmd);
+	rcu_read_unlock();
+	KUNIT_EXPECT_EQ_MSG(test, result, rc, "command %llx, %llx", cmd0, cmd1);
+	if (rc || result)
+		return;
+	KUNIT_EXPECT_EQ_MSG(test, made0, cmd[0], "command %llx, %llx", cmd0, cmd1);
+	KUNIT_EXPECT_EQ_MSG(test, made1, cmd[1], "command %llx, %llx", cmd0, cmd1);
+}
+
+#define refused(test, cmd0, cmd1) expect(test, -EIO, cmd0, cmd1, 0, 0)
+
+static void a_tlbi_gets_the_vmid(struct kunit *test)
+{
+	const u64 vmid = VMID << 32, asid = 9ULL << 48, va = 0x123456789000;
+	const u64 other = 0xffffULL << 32;
+	struct nested_test *t = test->priv;
+
+	expect(test, 0, CMDQ_OP_TLBI_NSNH_ALL, 0, OP_NH_ALL | vmid, 0);
+	expect(test, 0, OP_NH_ALL | other, ~0ULL, OP_NH_ALL | vmid, 0);
+	expect(test, 0, CMDQ_OP_TLBI_NH_ASID | other | asid, 0,
+	       CMDQ_OP_TLBI_NH_ASID | vmid | asid, 0);
+	expect(test, 0, CMDQ_OP_TLBI_NH_VA | other | asid, va | 1,
+	       CMDQ_OP_TLBI_NH_VA | vmid | asid, va | 1);
+	expect(test, 0, CMDQ_OP_TLBI_NH_VAA | other | asid, va,
+	       CMDQ_OP_TLBI_NH_VAA | vmid, va);
+	t->smmu.asid_bits = 8;
+	refused(test, CMDQ_OP_TLBI_NH_ASID | 256ULL << 48, 0);
+}
+
+static void a_range_is_one_that_the_smmu_knows(struct kunit *test)
+{
+	const u64 vmid = VMID << 32, range = 3ULL << 20 | 5ULL << 12;
+	struct nested_test *t = test->priv;
+
+	/* No TG, no range */
+	expect(test, 0, CMDQ_OP_TLBI_NH_VA | range, 0x1000 | TTL(3),
+	       CMDQ_OP_TLBI_NH_VA | vmid, 0x1000);
+	refused(test, CMDQ_OP_TLBI_NH_VA | range, 0x1000 | TG(1));
+	t->smmu.features = ARM_SMMU_FEAT_RANGE_INV;
+	expect(test, 0, CMDQ_OP_TLBI_NH_VA | range, 0x1000 | TG(1) | TTL(3),
+	       CMDQ_OP_TLBI_NH_VA | vmid | range, 0x1000 | TG(1) | TTL(3));
+	/* Granules that it does not have */
+	refused(test, CMDQ_OP_TLBI_NH_VA | range, 0x1000 | TG(2));
+	refused(test, CMDQ_OP_TLBI_NH_VAA | range, 0x1000 | TG(3));
+	/* The reserved one */
+	expect(test, 0, CMDQ_OP_TLBI_NH_VA, 0x1000 | TG(1),
+	       CMDQ_OP_TLBI_NH_VA | vmid, 0x1000);
+}
+
+static void a_device_gets_its_physical_name(struct kunit *test)
+{
+	const u64 vsid = VSID << 32, sid = SID << 32, ssid = 5 << 12;
+	const u64 ssv = BIT_ULL(11), ssec = BIT_ULL(10);
+	struct nested_test *t = test->priv;
+
+	expect(test, 0, CMDQ_OP_CFGI_CD | vsid | ssid | ssec, ~0ULL,
+	       CMDQ_OP_CFGI_CD | sid | ssid, 1);
+	expect(test, 0, CMDQ_OP_CFGI_CD_ALL | vsid | ssid, 0,
+	       CMDQ_OP_CFGI_CD_ALL | sid, 0);
+	refused(test, CMDQ_OP_CFGI_CD | SID << 32, 0);
+	refused(test, CMDQ_OP_CFGI_CD | vsid | 1024 << 12, 0);
+
+	refused(test, CMDQ_OP_ATC_INV | vsid, 52);
+	t->smmu.features = ARM_SMMU_FEAT_ATS;
+	/* The device would not answer */
+	expect(test, 1, CMDQ_OP_ATC_INV | vsid, 52, 0, 0);
+	t->master.ats_enabled = true;
+	expect(test, 0, CMDQ_OP_ATC_INV | vsid | ssv | ssid, 0x7000 | 3,
+	       CMDQ_OP_ATC_INV | sid | ssv | ssid, 0x7000 | 3);
+	refused(test, CMDQ_OP_ATC_INV | vsid, 53);
+	refused(test, CMDQ_OP_ATC_INV | vsid | ssv | 1024 << 12, 52);
+	refused(test, CMDQ_OP_ATC_INV | SID << 32, 52);
+}
+
+static void any_other_command_is_refused(struct kunit *test)
+{
+	static const u8 known[] = {
+		CMDQ_OP_CFGI_CD, CMDQ_OP_CFGI_CD_ALL, OP_NH_ALL,
+		CMDQ_OP_TLBI_NH_ASID, CMDQ_OP_TLBI_NH_VA, CMDQ_OP_TLBI_NH_VAA,
+		CMDQ_OP_TLBI_NSNH_ALL, CMDQ_OP_ATC_INV,
+	};
+	int op;
+
+	for (op = 0; op < 256; op++)
+		if (!memchr(known, op, sizeof(known)))
+			refused(test, op | VSID << 32, 0);
+}
+
+static struct kunit_case nested_test_cases[] = {
+	KUNIT_CASE(an_ste_has_what_the_smmu_has),
+	KUNIT_CASE(what_the_smmu_ignores_is_cleared),
+	KUNIT_CASE(a_guests_ste_is_above_stage_2),
+	KUNIT_CASE(a_guest_cannot_enable_what_the_device_has_not),
+	KUNIT_CASE(a_tlbi_gets_the_vmid),
+	KUNIT_CASE(a_range_is_one_that_the_smmu_knows),
+	KUNIT_CASE(a_device_gets_its_physical_name),
+	KUNIT_CASE(any_other_command_is_refused),
+	{}
+};
+
+static struct kunit_suite nested_test_suite = {
+	.name = "arm-smmu-v3-nested",
+	.init = nested_test_init,
+	.exit = nested_test_exit,
+	.test_cases = nested_test_cases,
+};
+
+kunit_test_suite(nested_test_suite);
