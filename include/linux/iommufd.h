@@ -152,7 +152,7 @@ struct iommufd_access_ops {
  * @ops: the driver's; constant
  * @type: constant
  * @vdevs: struct iommufd_vdevice by virtual id. Read under RCU or its xa_lock.
- * @veventqs: struct iommufd_veventq, at most one of each type. Read under RCU.
+ * @veventqs: struct iommufd_vevent_ring, at most one of each type. Read under RCU.
  *
  * First member of the driver's struct.
  */
@@ -240,6 +240,9 @@ struct iommufd_hw_queue {
  *	-EINVAL for an index or length that cannot be, -EEXIST for an index in
  *	use, -EIO where the queue of the index before is missing. Set with
  *	@get_hw_queue_size
+ * @get_vevent_size: size of an event of that kind, as the user gets it, or 0 for a
+ *	kind that there is not. Set by a driver that reports events, see
+ *	iommufd_viommu_report_event(). Optional
  *
  * The ops of one VIOMMU may be called at once from several threads.
  */
@@ -255,6 +258,7 @@ struct iommufd_viommu_ops {
 	size_t (*get_hw_queue_size)(struct iommufd_viommu *viommu, u32 type);
 	int (*hw_queue_init_phys)(struct iommufd_hw_queue *hw_queue, u32 index,
 				  phys_addr_t base_addr_pa);
+	size_t (*get_vevent_size)(struct iommufd_viommu *viommu, u32 type);
 };
 
 /**
@@ -418,6 +422,9 @@ int iommufd_viommu_alloc_mmap(struct iommufd_viommu *viommu,
 			      unsigned long *offset);
 void iommufd_viommu_destroy_mmap(struct iommufd_viommu *viommu,
 				 unsigned long offset);
+int iommufd_viommu_report_event(struct iommufd_viommu *viommu,
+				enum iommu_veventq_type type, const void *event,
+				size_t length);
 
 struct iommufd_ctx *iommufd_ctx_from_file(struct file *file);
 struct iommufd_ctx *iommufd_ctx_from_fd(int fd);
@@ -493,6 +500,13 @@ static inline int iommufd_viommu_alloc_mmap(struct iommufd_viommu *viommu,
 static inline void iommufd_viommu_destroy_mmap(struct iommufd_viommu *viommu,
 					       unsigned long offset)
 {
+}
+
+static inline int iommufd_viommu_report_event(struct iommufd_viommu *viommu,
+					      enum iommu_veventq_type type,
+					      const void *event, size_t length)
+{
+	return -EOPNOTSUPP;
 }
 
 static inline struct iommufd_ctx *iommufd_ctx_from_file(struct file *file)

@@ -27,14 +27,6 @@ void iommufd_eventq_put(struct iommufd_eventq *eventq)
 		eventq->ops->free(eventq);
 }
 
-/* After something was put in; with no lock held that a reader's wakeup takes */
-void iommufd_eventq_wake(struct iommufd_eventq *eventq)
-{
-	if (wq_has_sleeper(&eventq->wait))
-		wake_up_interruptible_poll(&eventq->wait,
-					   EPOLLIN | EPOLLRDNORM);
-}
-
 /* The object is destroyed, and gives up its reference */
 void iommufd_eventq_end(struct iommufd_eventq *eventq)
 {

@@ -6,6 +6,7 @@
 #ifndef __IOMMUFD_EVENTQ_H
 #define __IOMMUFD_EVENTQ_H
 
+#include <linux/poll.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -60,8 +61,15 @@ void iommufd_eventq_init(struct iommufd_eventq *eventq,
 			 const struct iommufd_eventq_ops *ops);
 void iommufd_eventq_put(struct iommufd_eventq *eventq);
 int iommufd_eventq_open(struct iommufd_eventq *eventq, struct file **filep);
-void iommufd_eventq_wake(struct iommufd_eventq *eventq);
 void iommufd_eventq_end(struct iommufd_eventq *eventq);
+
+/* After something was put in, and its lock given up; from any context */
+static inline void iommufd_eventq_wake(struct iommufd_eventq *eventq)
+{
+	if (wq_has_sleeper(&eventq->wait))
+		wake_up_interruptible_poll(&eventq->wait,
+					   EPOLLIN | EPOLLRDNORM);
+}
 
 static inline void iommufd_eventq_get(struct iommufd_eventq *eventq)
 {

@@ -18,6 +18,7 @@
 
 #include "fault.h"
 #include "iommufd_private.h"
+#include "veventq.h"
 
 /* The id's own link is nobody's reference */
 static unsigned int object_refs(struct iommufd_object *obj)
@@ -124,6 +125,16 @@ static void show_fault(struct seq_file *m, struct iommufd_object *obj)
 		   usage.nr_refused);
 }
 
+static void show_veventq(struct seq_file *m, struct iommufd_object *obj)
+{
+	struct iommufd_veventq_usage usage;
+
+	iommufd_veventq_measure(obj, &usage);
+	seq_printf(m, " viommu %u type %#x depth %u events %u lost %llu",
+		   usage.viommu_id, usage.type, usage.depth, usage.nr_events,
+		   usage.nr_lost);
+}
+
 /* What there is to say of a kind beside id and refs */
 static void (*const show[IOMMUFD_OBJ_TYPES])(struct seq_file *m,
 					     struct iommufd_object *obj) = {
@@ -133,6 +144,7 @@ static void (*const show[IOMMUFD_OBJ_TYPES])(struct seq_file *m,
 	[IOMMUFD_OBJ_HWPT_NESTED] = show_hwpt_nested,
 	[IOMMUFD_OBJ_ACCESS] = iommufd_access_show,
 	[IOMMUFD_OBJ_FAULT] = show_fault,
+	[IOMMUFD_OBJ_VEVENTQ] = show_veventq,
 	[IOMMUFD_OBJ_VIOMMU] = show_viommu,
 	[IOMMUFD_OBJ_VDEVICE] = show_vdevice,
 	[IOMMUFD_OBJ_HW_QUEUE] = show_hw_queue,

@@ -130,7 +130,7 @@ enum {
  * @page_response: the oldest answer that the device got, since the first
  *	page_request, and that was not told; EAGAIN if there is none
  * @check_dev_cache: on a DEVICE: does its cache id hold that?
- * @trigger_vevent: not implemented
+ * @trigger_vevent: the device makes its IOMMU tell its VM of an event
  * @pasid_attach: attaches device @id at PASID @pasid to @pt_id, which returns as
  *	the HWPT that it is attached to
  * @pasid_replace: moves it to another

@@ -16,6 +16,7 @@
 #include "fault.h"
 #include "iommufd_private.h"
 #include "iommufd_test.h"
+#include "veventq.h"
 
 static int iommufd_destroy_ioctl(struct iommufd_ucmd *ucmd)
 {
@@ -84,6 +85,8 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	      iommu_vfio_ioas, __reserved),
 	IOCTL(IOMMU_VDEVICE_ALLOC, iommufd_vdevice_alloc_ioctl,
 	      iommu_vdevice_alloc, virt_id),
+	IOCTL(IOMMU_VEVENTQ_ALLOC, iommufd_veventq_alloc_ioctl,
+	      iommu_veventq_alloc, __reserved),
 	IOCTL(IOMMU_VIOMMU_ALLOC, iommufd_viommu_alloc_ioctl,
 	      iommu_viommu_alloc, out_viommu_id),
 #ifdef CONFIG_IOMMUFD_TEST
@@ -113,6 +116,7 @@ union iommufd_cmd {
 	struct iommu_option option;
 	struct iommu_vfio_ioas vfio_ioas;
 	struct iommu_vdevice_alloc vdevice_alloc;
+	struct iommu_veventq_alloc veventq_alloc;
 	struct iommu_viommu_alloc viommu_alloc;
 #ifdef CONFIG_IOMMUFD_TEST
 	struct iommu_test_cmd test;

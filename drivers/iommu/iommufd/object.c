@@ -13,6 +13,7 @@
 #include "fault.h"
 #include "iommufd_private.h"
 #include "trace.h"
+#include "veventq.h"
 
 static const struct iommufd_object_ops iommufd_object_ops[IOMMUFD_OBJ_TYPES] = {
 	[IOMMUFD_OBJ_IOAS] = {
@@ -51,6 +52,10 @@ static const struct iommufd_object_ops iommufd_object_ops[IOMMUFD_OBJ_TYPES] = {
 	[IOMMUFD_OBJ_HW_QUEUE] = {
 		.name = "hw_queue",
 		.destroy = iommufd_hw_queue_destroy,
+	},
+	[IOMMUFD_OBJ_VEVENTQ] = {
+		.name = "veventq",
+		.destroy = iommufd_veventq_destroy,
 	},
 #ifdef CONFIG_IOMMUFD_TEST
 	[IOMMUFD_OBJ_SELFTEST] = {

@@ -1210,16 +1210,18 @@ struct iommu_hwpt_page_response {
  * an array of struct iommu_hwpt_page_response. Each group must be answered
  * once; a device may wait for the answer without a limit. Groups that are not
  * answered when their device is detached, or the FAULT goes, get
- * IOMMUFD_PAGE_RESP_INVALID.
+ * IOMMUFD_PAGE_RESP_INVALID. So does at once what comes while the queue holds
+ * 1024 requests, read or not, or while its file is closed.
  *
  * The FAULT lives until IOMMU_DESTROY, and the file until it is closed, in
- * either order.
+ * either order. read() gives 0 once the FAULT is gone and all has been read.
  *
  * read() and write() fail with
  *
- * - EINVAL: the size is not a multiple of the struct's, or a response has an
- *   unknown cookie or code. The count returned tells how many answers before it
- *   were given; it fails only if there were none.
+ * - EINVAL: the size is not a multiple of the struct's; the buffer of read() has
+ *   no room for the next group; or a response has an unknown cookie or code. The
+ *   count returned tells how many answers before it were given; it fails only if
+ *   there were none.
  * - EAGAIN: there is nothing to read, and O_NONBLOCK is set.
  * - EFAULT: the buffer cannot be read or written. No request is lost.
  * - ESPIPE: an offset is given.
@@ -1306,13 +1308,14 @@ struct iommu_vevent_tegra241_cmdqv {
  * a struct iommufd_vevent_header and, unless that says otherwise, a struct
  * named after the kind. It waits for one, unless O_NONBLOCK is set; poll()
  * tells when there is one. An event that finds the queue full is lost; that is
- * told by an event of its own, after those in the queue. There is nothing to
- * write.
+ * told by an event of its own, after those in the queue, with the number of the
+ * last that was lost. There is nothing to write. read() fails as that of a FAULT
+ * does, with EINVAL where the next event does not fit.
  *
  * Fails with
  *
  * - ENOENT: @viommu_id is not a VIOMMU.
- * - EINVAL: @veventq_depth is 0.
+ * - EINVAL: @veventq_depth is 0, or more than 2^19.
  * - EEXIST: the VIOMMU has a queue of this kind.
  * - EOPNOTSUPP: the VIOMMU has no events of this kind.
  */

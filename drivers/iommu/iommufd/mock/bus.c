@@ -48,6 +48,7 @@ struct mock_device *mock_device_add(u32 flags)
 	}
 	mock->nr = rc;
 	mock->flags = flags;
+	spin_lock_init(&mock->vdev_lock);
 	for (i = 0; i < ARRAY_SIZE(mock->cache); i++)
 		mock->cache[i] = IOMMU_TEST_DEV_CACHE_DEFAULT;
 	device_initialize(&mock->dev);

@@ -142,7 +142,7 @@ static struct mock_faults *get_faults(struct mock_device *mock)
 	return found;
 }
 
-static struct iommufd_device *get_mock_idev(struct iommufd_ctx *ictx, u32 id)
+struct iommufd_device *mock_get_idev(struct iommufd_ctx *ictx, u32 id)
 {
 	struct iommufd_device *idev = iommufd_get_device(ictx, id);
 
@@ -168,7 +168,7 @@ int mock_trigger_iopf(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd)
 	};
 	struct iommufd_device *idev;
 
-	idev = get_mock_idev(ucmd->ictx, cmd->trigger_iopf.dev_id);
+	idev = mock_get_idev(ucmd->ictx, cmd->trigger_iopf.dev_id);
 	if (IS_ERR(idev))
 		return PTR_ERR(idev);
 	if (cmd->trigger_iopf.pasid)
@@ -228,7 +228,7 @@ int mock_page_request(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd)
 
 	if (flags & ~MOCK_PAGE_REQUEST_FLAGS)
 		return -EOPNOTSUPP;
-	idev = get_mock_idev(ucmd->ictx, cmd->page_request.dev_id);
+	idev = mock_get_idev(ucmd->ictx, cmd->page_request.dev_id);
 	if (IS_ERR(idev))
 		return PTR_ERR(idev);
 	faults = get_faults(to_mock_device(idev->dev));
@@ -259,7 +259,7 @@ int mock_page_response_get(struct iommufd_ucmd *ucmd,
 	struct mock_faults *faults;
 	int rc = -EAGAIN;
 
-	idev = get_mock_idev(ucmd->ictx, cmd->page_response.dev_id);
+	idev = mock_get_idev(ucmd->ictx, cmd->page_response.dev_id);
 	if (IS_ERR(idev))
 		return PTR_ERR(idev);
 	faults = READ_ONCE(to_mock_device(idev->dev)->faults);

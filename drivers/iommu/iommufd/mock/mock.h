@@ -27,6 +27,8 @@ struct mock_hw_queue;
  * @faults_enabled: it can send page requests
  * @faults: what a test wants to know about them, or NULL; see fault.c
  * @cache: its caches, written and read without a lock
+ * @vdev_lock: guards @vdev; taken in interrupts
+ * @vdev: what it is called in a VM, or NULL
  * @pasids: domains by PASID; changed under the mutex of the IOMMU core's group,
  *	as is what follows
  * @reserved_pasid_set: what became of PASID %IOMMU_TEST_PASID_RESERVED
@@ -38,6 +40,8 @@ struct mock_device {
 	bool faults_enabled;
 	struct mock_faults *faults;
 	u32 cache[MOCK_DEV_CACHE_NUM];
+	spinlock_t vdev_lock; /* guards vdev */
+	struct iommufd_vdevice *vdev;
 	struct xarray pasids;
 	enum {
 		MOCK_PASID_NOT_SET,
@@ -193,6 +197,7 @@ int mock_page_response(struct device *dev, struct iommu_fault_event *event,
 		       struct iommu_page_response *response);
 void mock_drain_faults(struct device *dev);
 void mock_faults_free(struct mock_device *mock);
+struct iommufd_device *mock_get_idev(struct iommufd_ctx *ictx, u32 id);
 int mock_trigger_iopf(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_page_request(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_page_response_get(struct iommufd_ucmd *ucmd,
@@ -212,5 +217,10 @@ int mock_pasid_replace(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_pasid_detach(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_pasid_check_hwpt(struct iommufd_ucmd *ucmd,
 			  struct iommu_test_cmd *cmd);
+
+/* vevent.c */
+void mock_remember_vdevice(struct iommufd_vdevice *vdev);
+size_t mock_get_vevent_size(struct iommufd_viommu *viommu, u32 type);
+int mock_trigger_vevent(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd);
 
 #endif /* __IOMMUFD_MOCK_H */

@@ -288,6 +288,8 @@ int iommufd_test_ioctl(struct iommufd_ucmd *ucmd)
 		return iommufd_mock_dirty(ucmd, cmd);
 	case IOMMU_TEST_OP_TRIGGER_IOPF:
 		return mock_trigger_iopf(ucmd, cmd);
+	case IOMMU_TEST_OP_TRIGGER_VEVENT:
+		return mock_trigger_vevent(ucmd, cmd);
 	case IOMMU_TEST_OP_PAGE_REQUEST:
 		return mock_page_request(ucmd, cmd);
 	case IOMMU_TEST_OP_PAGE_RESPONSE:

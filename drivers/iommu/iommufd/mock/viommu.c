@@ -61,7 +61,10 @@ static int mock_cache_invalidate(struct iommufd_viommu *viommu,
 /* An invalidation names a device by 32 bits */
 static int mock_vdevice_init(struct iommufd_vdevice *vdev)
 {
-	return vdev->virt_id > U32_MAX ? -EINVAL : 0;
+	if (vdev->virt_id > U32_MAX)
+		return -EINVAL;
+	mock_remember_vdevice(vdev);
+	return 0;
 }
 
 static void free_page_of(struct mock_viommu *mock)
@@ -91,6 +94,7 @@ static const struct iommufd_viommu_ops mock_viommu_ops = {
 	.vdevice_init = mock_vdevice_init,
 	.get_hw_queue_size = mock_get_hw_queue_size,
 	.hw_queue_init_phys = mock_hw_queue_init_phys,
+	.get_vevent_size = mock_get_vevent_size,
 };
 
 size_t mock_get_viommu_size(struct device *dev, enum iommu_viommu_type type)
