@@ -3,79 +3,10 @@
  * FAULT on the mock IOMMU, whose devices send what page requests a test wants and
  * remember the answers: each group is read whole and answered once.
  */
-#include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 
-#include "lib/iopf.h"
-#include "lib/testing.h"
-
-#define ADDR 0x40000000ULL
-
-FIXTURE(fault)
-{
-	int fd;
-	__u32 ioas, fault, hwpt;
-	int file;
-	struct mock mock;
-	struct iommu_hwpt_pgfault faults[MAX_REQUESTS];
-};
-
-/* A device that is attached to an HWPT with a FAULT. */
-FIXTURE_SETUP(fault)
-{
-	self->fd = open_iommufd(_metadata);
-	if (!mock_exists(self->fd))
-		SKIP_TEST("this kernel has no mock IOMMU: CONFIG_IOMMUFD_TEST");
-	ASSERT_OK(ioas_alloc(self->fd, &self->ioas));
-	ASSERT_OK(mock_attach(self->fd, self->ioas, &self->mock));
-	ASSERT_OK(iopf_alloc(self->fd, &self->fault, &self->file));
-	ASSERT_OK(iopf_hwpt_alloc(self->fd, self->mock.dev, self->ioas, 0, self->fault,
-				   &self->hwpt));
-	ASSERT_OK(mock_replace(self->fd, &self->mock, self->hwpt));
-}
-
-FIXTURE_TEARDOWN(fault)
-{
-	close(self->fd);
-	if (self->file >= 0)
-		close(self->file);
-	EXPECT_EQ(0, mock_count());
-}
-
-#define request(flags, grpid, addr) \
-	mock_request(self->fd, self->mock.dev, flags, grpid, addr)
-#define answer(cookie, code) iopf_answer(self->file, cookie, code)
-
-/* Nothing to read. */
-#define EXPECT_NO_FAULT(file) \
-	EXPECT_ERRNO(EAGAIN, iopf_read(file, self->faults, sizeof(self->faults)))
-
-/* As many requests, and no more. */
-#define READ_FAULTS(nr) \
-	ASSERT_EQ((nr) * (int)PGFAULT, iopf_read(self->file, self->faults, \
-						  sizeof(self->faults)))
-
-/* The device got an answer to the group, and that is the oldest. */
-#define EXPECT_ANSWER(grpid_, code_) do { \
-	__u32 got_grpid_ = ~0U, got_code_ = ~0U; \
-	EXPECT_OK(mock_answer(self->fd, self->mock.dev, &got_grpid_, &got_code_)); \
-	EXPECT_EQ((__u32)(grpid_), got_grpid_); \
-	EXPECT_EQ((__u32)(code_), got_code_); \
-} while (0)
-
-#define EXPECT_NO_ANSWER() do { \
-	__u32 grpid_, code_; \
-	EXPECT_ERRNO(EAGAIN, mock_answer(self->fd, self->mock.dev, &grpid_, &code_)); \
-} while (0)
-
-static short poll_now(int file)
-{
-	struct pollfd poll_fd = { .fd = file, .events = POLLIN | POLLOUT };
-
-	return poll(&poll_fd, 1, 0) < 0 ? -1 : poll_fd.revents;
-}
+#include "lib/fault_fixture.h"
 
 /* ---- The objects ---- */
 
@@ -113,9 +44,9 @@ TEST_F(fault, an_hwpt_wants_a_fault)
 	__u32 hwpt;
 
 	EXPECT_ERRNO(ENOENT, iopf_hwpt_alloc(self->fd, self->mock.dev, self->ioas, 0, NO_ID,
-					      &hwpt));
+					     &hwpt));
 	EXPECT_ERRNO(ENOENT, iopf_hwpt_alloc(self->fd, self->mock.dev, self->ioas, 0,
-					      self->ioas, &hwpt));
+					     self->ioas, &hwpt));
 }
 
 TEST_F(fault, a_nesting_parent_has_none)
@@ -123,11 +54,11 @@ TEST_F(fault, a_nesting_parent_has_none)
 	__u32 hwpt;
 
 	EXPECT_ERRNO(EOPNOTSUPP, iopf_hwpt_alloc(self->fd, self->mock.dev, self->ioas,
-						  IOMMU_HWPT_ALLOC_NEST_PARENT, self->fault,
-						  &hwpt));
+						 IOMMU_HWPT_ALLOC_NEST_PARENT, self->fault,
+						 &hwpt));
 	/* Beside it the flag of PASIDs is fine */
 	EXPECT_OK(iopf_hwpt_alloc(self->fd, self->mock.dev, self->ioas,
-				   IOMMU_HWPT_ALLOC_PASID, self->fault, &hwpt));
+				  IOMMU_HWPT_ALLOC_PASID, self->fault, &hwpt));
 	EXPECT_OK(destroy(self->fd, hwpt));
 }
 
@@ -146,7 +77,7 @@ TEST_F(fault, several_hwpts_and_devices_can_share_it)
 	__u32 hwpt;
 
 	ASSERT_OK(iopf_hwpt_alloc(self->fd, self->mock.dev, self->ioas, 0, self->fault,
-				   &hwpt));
+				  &hwpt));
 	ASSERT_OK(mock_attach(self->fd, hwpt, &other));
 	ASSERT_OK(request(LAST, 1, ADDR));
 	ASSERT_OK(mock_request(self->fd, other.dev, LAST, 1, 2 * ADDR));
@@ -331,20 +262,6 @@ TEST_F(fault, a_buffer_that_cannot_be_written_loses_nothing)
 	EXPECT_OK(answer(self->faults[2].cookie, SUCCESS));
 }
 
-struct reader {
-	int file;
-	int got;
-	struct iommu_hwpt_pgfault fault;
-};
-
-static void *read_one(void *arg)
-{
-	struct reader *reader = arg;
-
-	reader->got = iopf_read(reader->file, &reader->fault, PGFAULT);
-	return NULL;
-}
-
 TEST_F(fault, a_reader_waits)
 {
 	struct reader reader = { .file = self->file };
@@ -521,294 +438,6 @@ TEST_F(fault, answers_that_cannot_be_read_are_not_given)
 	edge->code = SUCCESS;
 	EXPECT_EQ((int)ANSWER, iopf_write(self->file, edge, 2 * ANSWER));
 	EXPECT_ANSWER(1, SUCCESS);
-}
-
-/* ---- The end of an attachment ---- */
-
-/* A group in each state: read, waiting, incomplete. */
-#define LEAVE_GROUPS() do { \
-	ASSERT_OK(request(LAST, 1, ADDR)); \
-	READ_FAULTS(1); \
-	ASSERT_OK(request(PARTIAL, 2, ADDR)); \
-	ASSERT_OK(request(LAST, 2, ADDR)); \
-	ASSERT_OK(request(PARTIAL, 3, ADDR)); \
-	EXPECT_NO_ANSWER(); \
-} while (0)
-
-TEST_F(fault, a_replace_answers_what_is_left)
-{
-	struct iommu_hwpt_pgfault left;
-	__u32 fault, hwpt;
-	int file;
-
-	ASSERT_OK(iopf_alloc(self->fd, &fault, &file));
-	ASSERT_OK(iopf_hwpt_alloc(self->fd, self->mock.dev, self->ioas, 0, fault, &hwpt));
-	LEAVE_GROUPS();
-	left = self->faults[0];
-	ASSERT_OK(mock_replace(self->fd, &self->mock, hwpt));
-	EXPECT_ANSWER(1, INVALID);
-	EXPECT_ANSWER(2, INVALID);
-	EXPECT_NO_ANSWER();
-	EXPECT_ERRNO(EINVAL, answer(left.cookie, SUCCESS));
-	EXPECT_NO_FAULT(self->file);
-	EXPECT_NO_FAULT(file);
-	/* What comes now is the new one's only */
-	ASSERT_OK(request(LAST, 4, ADDR));
-	EXPECT_NO_FAULT(self->file);
-	ASSERT_EQ((int)PGFAULT, iopf_read(file, &left, PGFAULT));
-	EXPECT_EQ(4, left.grpid);
-	EXPECT_ERRNO(EINVAL, answer(left.cookie, SUCCESS));
-	EXPECT_OK(iopf_answer(file, left.cookie, SUCCESS));
-	EXPECT_ANSWER(4, SUCCESS);
-	close(file);
-}
-
-TEST_F(fault, a_move_away_answers_what_is_left)
-{
-	LEAVE_GROUPS();
-	ASSERT_OK(mock_replace(self->fd, &self->mock, self->ioas));
-	EXPECT_ANSWER(1, INVALID);
-	EXPECT_ANSWER(2, INVALID);
-	EXPECT_NO_ANSWER();
-	EXPECT_NO_FAULT(self->file);
-	/* Nobody hears it now, and the driver answers */
-	ASSERT_OK(request(LAST, 4, ADDR));
-	EXPECT_ANSWER(4, INVALID);
-	EXPECT_NO_FAULT(self->file);
-	/* And back */
-	ASSERT_OK(mock_replace(self->fd, &self->mock, self->hwpt));
-	ASSERT_OK(request(LAST, 5, ADDR));
-	READ_FAULTS(1);
-	EXPECT_EQ(5, self->faults[0].grpid);
-}
-
-TEST_F(fault, a_move_that_fails_changes_nothing)
-{
-	struct iommu_hwpt_pgfault left;
-
-	LEAVE_GROUPS();
-	left = self->faults[0];
-	EXPECT_ERRNO(ENOENT, mock_replace(self->fd, &self->mock, NO_ID));
-	EXPECT_ERRNO(EINVAL, mock_replace(self->fd, &self->mock, self->fault));
-	ASSERT_OK(mock_replace(self->fd, &self->mock, self->hwpt));
-	EXPECT_NO_ANSWER();
-	EXPECT_OK(answer(left.cookie, SUCCESS));
-	ASSERT_OK(request(LAST, 3, ADDR));
-	READ_FAULTS(4);
-	EXPECT_EQ(2, self->faults[0].grpid);
-	EXPECT_EQ(3, self->faults[2].grpid);
-	EXPECT_OK(answer(self->faults[2].cookie, SUCCESS));
-}
-
-TEST_F(fault, what_the_hardware_holds_as_the_device_moves_is_tried_again)
-{
-	__u32 fault, hwpt;
-	int file;
-
-	ASSERT_OK(iopf_alloc(self->fd, &fault, &file));
-	ASSERT_OK(iopf_hwpt_alloc(self->fd, self->mock.dev, self->ioas, 0, fault, &hwpt));
-	ASSERT_OK(request(PARTIAL | MOCK_PAGE_REQUEST_HOLD, 1, ADDR));
-	ASSERT_OK(request(LAST | MOCK_PAGE_REQUEST_HOLD, 1, ADDR));
-	ASSERT_OK(request(LAST | MOCK_PAGE_REQUEST_HOLD, 2, ADDR));
-	EXPECT_NO_FAULT(self->file);
-	ASSERT_OK(mock_replace(self->fd, &self->mock, hwpt));
-	EXPECT_ANSWER(1, SUCCESS);
-	EXPECT_ANSWER(2, SUCCESS);
-	EXPECT_NO_ANSWER();
-	EXPECT_NO_FAULT(self->file);
-	EXPECT_NO_FAULT(file);
-	close(file);
-}
-
-TEST_F(fault, a_device_that_goes_takes_its_groups_along)
-{
-	__u32 cookie;
-
-	LEAVE_GROUPS();
-	cookie = self->faults[0].cookie;
-	ASSERT_OK(destroy(self->fd, self->mock.id));
-	EXPECT_NO_FAULT(self->file);
-	EXPECT_ERRNO(EINVAL, answer(cookie, SUCCESS));
-	EXPECT_OK(destroy(self->fd, self->hwpt));
-	EXPECT_OK(destroy(self->fd, self->fault));
-}
-
-/* ---- The end of the file, and of the object ---- */
-
-TEST_F(fault, closing_the_file_answers_what_is_left)
-{
-	LEAVE_GROUPS();
-	ASSERT_EQ(0, close(self->file));
-	self->file = -1;
-	EXPECT_ANSWER(2, INVALID);
-	EXPECT_ANSWER(1, INVALID);
-	EXPECT_NO_ANSWER();
-	/* Nobody can answer any more */
-	ASSERT_OK(request(LAST, 3, ADDR));
-	EXPECT_ANSWER(3, INVALID);
-	ASSERT_OK(request(PARTIAL, 4, ADDR));
-	ASSERT_OK(request(LAST, 4, ADDR));
-	EXPECT_ANSWER(4, INVALID);
-	ASSERT_OK(request(LAST, 5, ADDR));
-	EXPECT_ANSWER(5, INVALID);
-	EXPECT_NO_ANSWER();
-	ASSERT_OK(mock_replace(self->fd, &self->mock, self->ioas));
-	EXPECT_OK(destroy(self->fd, self->hwpt));
-	EXPECT_OK(destroy(self->fd, self->fault));
-}
-
-TEST_F(fault, the_file_outlives_the_object)
-{
-	ASSERT_OK(destroy(self->fd, self->mock.id));
-	ASSERT_OK(destroy(self->fd, self->hwpt));
-	EXPECT_EQ(POLLOUT, poll_now(self->file));
-	ASSERT_OK(destroy(self->fd, self->fault));
-	EXPECT_EQ(POLLOUT | POLLHUP, poll_now(self->file));
-	EXPECT_EQ(0, iopf_read(self->file, self->faults, PGFAULT));
-	EXPECT_ERRNO(EINVAL, answer(0, SUCCESS));
-}
-
-TEST_F(fault, closing_the_iommufd_ends_the_file)
-{
-	struct reader reader = { .file = self->file, .got = -1 };
-	__u32 cookie;
-	pthread_t thread;
-
-	LEAVE_GROUPS();
-	cookie = self->faults[0].cookie;
-	READ_FAULTS(2);
-	ASSERT_EQ(0, fcntl(self->file, F_SETFL, 0));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, read_one, &reader));
-	usleep(100000);
-	close(self->fd);
-	pthread_join(thread, NULL);
-	EXPECT_EQ(0, reader.got);
-	EXPECT_EQ(POLLOUT | POLLHUP, poll_now(self->file));
-	EXPECT_ERRNO(EINVAL, answer(cookie, SUCCESS));
-	EXPECT_EQ(0, mock_count());
-	self->fd = open_iommufd(_metadata);
-}
-
-/* ---- Limits ---- */
-
-TEST_F(fault, what_is_outstanding_is_bounded)
-{
-	for (int i = 0; i < MAX_REQUESTS; i++)
-		ASSERT_OK(request(LAST, i % 512, ADDR + i));
-	EXPECT_NO_ANSWER();
-	EXPECT_EQ(MAX_REQUESTS, iopf_fdinfo(self->fd, "fault", self->fault, "requests"));
-	EXPECT_EQ(0, iopf_fdinfo(self->fd, "fault", self->fault, "refused"));
-	ASSERT_OK(request(LAST, 7, ADDR));
-	EXPECT_ANSWER(7, INVALID);
-	ASSERT_OK(request(LAST, 8, ADDR));
-	EXPECT_ANSWER(8, INVALID);
-	EXPECT_EQ(2, iopf_fdinfo(self->fd, "fault", self->fault, "refused"));
-	EXPECT_EQ(MAX_REQUESTS, iopf_fdinfo(self->fd, "fault", self->fault, "requests"));
-	/* To be read is not enough */
-	READ_FAULTS(MAX_REQUESTS);
-	ASSERT_OK(request(LAST, 9, ADDR));
-	EXPECT_ANSWER(9, INVALID);
-	/* An answer makes room for one */
-	EXPECT_OK(answer(self->faults[500].cookie, SUCCESS));
-	EXPECT_ANSWER(500, SUCCESS);
-	ASSERT_OK(request(LAST, 10, ADDR));
-	EXPECT_NO_ANSWER();
-	ASSERT_OK(request(LAST, 11, ADDR));
-	EXPECT_ANSWER(11, INVALID);
-	EXPECT_EQ((int)PGFAULT, iopf_read(self->file, self->faults, PGFAULT));
-	EXPECT_EQ(10, self->faults[0].grpid);
-	EXPECT_EQ(4, iopf_fdinfo(self->fd, "fault", self->fault, "refused"));
-	/* All are answered in the end */
-	ASSERT_OK(mock_replace(self->fd, &self->mock, self->ioas));
-	EXPECT_EQ(0, iopf_fdinfo(self->fd, "fault", self->fault, "requests"));
-	for (int i = 0; i < MAX_REQUESTS; i++) {
-		__u32 grpid, code;
-
-		ASSERT_OK(mock_answer(self->fd, self->mock.dev, &grpid, &code));
-		ASSERT_EQ(INVALID, code);
-	}
-	EXPECT_NO_ANSWER();
-}
-
-TEST_F(fault, a_group_of_which_a_part_had_no_room_is_refused_whole)
-{
-	ASSERT_OK(request(PARTIAL, 600 % 512, ADDR));
-	for (int i = 0; i < MAX_REQUESTS - 2; i++)
-		ASSERT_OK(request(PARTIAL, 1, ADDR + i));
-	ASSERT_OK(request(LAST, 2, ADDR));
-	EXPECT_EQ(MAX_REQUESTS, iopf_fdinfo(self->fd, "fault", self->fault, "requests"));
-	/* Its begin found no room; its end could */
-	ASSERT_OK(request(PARTIAL, 3, ADDR));
-	EXPECT_EQ(MAX_REQUESTS, iopf_fdinfo(self->fd, "fault", self->fault, "requests"));
-	/* The one that is too long gives back all that it had */
-	ASSERT_OK(request(PARTIAL, 1, ADDR));
-	EXPECT_EQ(2, iopf_fdinfo(self->fd, "fault", self->fault, "requests"));
-	ASSERT_OK(request(PARTIAL, 1, ADDR));
-	ASSERT_OK(request(LAST, 1, ADDR));
-	EXPECT_ANSWER(1, INVALID);
-	ASSERT_OK(request(LAST, 3, ADDR));
-	EXPECT_ANSWER(3, INVALID);
-	EXPECT_EQ(2, iopf_fdinfo(self->fd, "fault", self->fault, "refused"));
-	EXPECT_EQ(2, iopf_fdinfo(self->fd, "fault", self->fault, "requests"));
-	/* The others are whole, and their index is good for more groups */
-	ASSERT_OK(request(LAST, 600 % 512, ADDR));
-	ASSERT_OK(request(LAST, 1, ADDR));
-	ASSERT_OK(request(LAST, 3, ADDR));
-	EXPECT_NO_ANSWER();
-	READ_FAULTS(5);
-	EXPECT_EQ(2, self->faults[0].grpid);
-	EXPECT_EQ(600 % 512, self->faults[1].grpid);
-	EXPECT_EQ(self->faults[1].cookie, self->faults[2].cookie);
-}
-
-TEST_F(fault, a_long_group_is_read_whole)
-{
-	for (int i = 0; i < MAX_REQUESTS - 1; i++)
-		ASSERT_OK(request(PARTIAL, 511, ADDR + i * PAGE));
-	ASSERT_OK(request(LAST, 511, ADDR + (MAX_REQUESTS - 1) * PAGE));
-	EXPECT_ERRNO(EINVAL, iopf_read(self->file, self->faults,
-					(MAX_REQUESTS - 1) * PGFAULT));
-	READ_FAULTS(MAX_REQUESTS);
-	for (int i = 0; i < MAX_REQUESTS; i++)
-		ASSERT_EQ(ADDR + i * PAGE, self->faults[i].addr);
-	EXPECT_OK(answer(self->faults[0].cookie, SUCCESS));
-	EXPECT_ANSWER(511, SUCCESS);
-}
-
-TEST_F(fault, a_group_of_which_the_hardware_lost_a_part_is_tried_again)
-{
-	ASSERT_OK(request(PARTIAL, 1, ADDR));
-	ASSERT_OK(request(PARTIAL, 2, ADDR));
-	ASSERT_OK(request(LAST | MOCK_PAGE_REQUEST_AFTER_LOSS, 1, ADDR));
-	EXPECT_ANSWER(1, SUCCESS);
-	ASSERT_OK(request(PARTIAL, 2, ADDR));
-	ASSERT_OK(request(LAST, 2, ADDR));
-	EXPECT_ANSWER(2, SUCCESS);
-	EXPECT_NO_FAULT(self->file);
-	EXPECT_EQ(0, iopf_fdinfo(self->fd, "fault", self->fault, "requests"));
-	/* What begins after it is whole */
-	ASSERT_OK(request(PARTIAL, 2, ADDR));
-	ASSERT_OK(request(LAST, 2, ADDR));
-	READ_FAULTS(2);
-	EXPECT_OK(answer(self->faults[0].cookie, SUCCESS));
-}
-
-TEST_F(fault, an_error_that_nobody_waits_for_is_no_page_request)
-{
-	ASSERT_OK(request(MOCK_PAGE_REQUEST_UNRECOVERABLE, 1, ADDR));
-	EXPECT_NO_FAULT(self->file);
-	EXPECT_NO_ANSWER();
-	EXPECT_EQ(0, iopf_fdinfo(self->fd, "fault", self->fault, "requests"));
-}
-
-TEST_F(fault, a_pasid_that_is_not_attached_is_nobodys)
-{
-	ASSERT_OK(mock_request_pasid(self->fd, self->mock.dev, LAST, 5, 1, ADDR));
-	EXPECT_ANSWER(1, INVALID);
-	/* PASID 0 is not the same as none */
-	ASSERT_OK(mock_request_pasid(self->fd, self->mock.dev, LAST, 0, 2, ADDR));
-	EXPECT_ANSWER(2, INVALID);
-	EXPECT_NO_FAULT(self->file);
 }
 
 TEST_HARNESS_MAIN
