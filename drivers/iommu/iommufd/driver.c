@@ -206,7 +206,6 @@ int iommufd_viommu_alloc_mmap(struct iommufd_viommu *viommu,
 			      unsigned long *offset)
 {
 	struct iommufd_mmap *place;
-	u32 pgoff;
 	int rc;
 
 	if (WARN_ON(!length || !PAGE_ALIGNED(mmio_addr | length)))
@@ -217,13 +216,13 @@ int iommufd_viommu_alloc_mmap(struct iommufd_viommu *viommu,
 	place->viommu = viommu;
 	place->phys = mmio_addr;
 	place->length = length;
-	rc = xa_alloc(&viommu->ictx->mmaps, &pgoff, place,
+	rc = xa_alloc(&viommu->ictx->mmaps, &place->pgoff, place,
 		      XA_LIMIT(1, INT_MAX), GFP_KERNEL_ACCOUNT);
 	if (rc) {
 		kfree(place);
 		return rc == -EBUSY ? -ENOMEM : rc;
 	}
-	*offset = (unsigned long)pgoff << PAGE_SHIFT;
+	*offset = (unsigned long)place->pgoff << PAGE_SHIFT;
 	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_viommu_alloc_mmap, IOMMUFD);

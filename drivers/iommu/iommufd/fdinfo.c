@@ -56,17 +56,18 @@ static void show_hwpt_nested(struct seq_file *m, struct iommufd_object *obj)
 {
 	struct iommufd_hwpt_nested *nested = to_hwpt_nested(obj);
 
-	seq_printf(m, " parent %u viommu %u", nested->parent->common.obj.id,
-		   nested->viommu ? nested->viommu->obj.id : 0);
+	seq_printf(m, " viommu %u parent %u",
+		   nested->viommu ? nested->viommu->obj.id : 0,
+		   nested->parent->common.obj.id);
 }
 
 static void show_viommu(struct seq_file *m, struct iommufd_object *obj)
 {
 	struct iommufd_viommu *viommu = to_viommu(obj);
 
-	seq_printf(m, " type %#x parent %u iommu %s", viommu->type,
-		   viommu->hwpt->common.obj.id,
-		   dev_name(viommu->iommu_dev->dev));
+	seq_printf(m, " parent %u type %#x iommu ",
+		   viommu->hwpt->common.obj.id, viommu->type);
+	seq_escape(m, dev_name(viommu->iommu_dev->dev), " \t\n\\");
 }
 
 /* One whose device is gone has no viommu and no device */

@@ -449,14 +449,16 @@ void iommufd_hw_queue_destroy(struct iommufd_ctx *ictx,
 /**
  * struct iommufd_mmap - pages of the hardware that a user may map
  * @viommu: whose they are; linked by each mapping of them
+ * @pgoff: page offset of the first, in iommufd_ctx.mmaps
  * @phys: where they are
  * @length: bytes, a multiple of the page size
  *
- * In iommufd_ctx.mmaps, by page offset, from iommufd_viommu_alloc_mmap() to
+ * In iommufd_ctx.mmaps by @pgoff, from iommufd_viommu_alloc_mmap() to
  * iommufd_viommu_destroy_mmap(). Constant.
  */
 struct iommufd_mmap {
 	struct iommufd_viommu *viommu;
+	u32 pgoff;
 	phys_addr_t phys;
 	size_t length;
 };

@@ -26,9 +26,18 @@ static void mmap_close(struct vm_area_struct *vma)
 	iommufd_object_unlink(&place->viommu->obj);
 }
 
+static vm_fault_t mmap_fault(struct vm_fault *vmf)
+{
+	struct iommufd_mmap *place = vmf->vma->vm_private_data;
+
+	return vmf_insert_pfn(vmf->vma, vmf->address,
+			      PHYS_PFN(place->phys) + vmf->pgoff - place->pgoff);
+}
+
 static const struct vm_operations_struct mmap_ops = {
 	.open = mmap_open,
 	.close = mmap_close,
+	.fault = mmap_fault,
 };
 
 /* The place at that offset, with its VIOMMU linked, or NULL */
@@ -60,8 +69,6 @@ int iommufd_fops_mmap(struct file *file, struct vm_area_struct *vma)
 	unsigned long length = vma->vm_end - vma->vm_start;
 	struct iommufd_ctx *ictx = file->private_data;
 	struct iommufd_mmap *place;
-	unsigned long pfn;
-	int rc;
 
 	if (!(vma->vm_flags & VM_SHARED) || vma->vm_flags & VM_EXEC)
 		return -EPERM;
@@ -71,15 +78,8 @@ int iommufd_fops_mmap(struct file *file, struct vm_area_struct *vma)
 
 	vma->vm_flags &= ~VM_MAYEXEC;
 	vma->vm_flags |= VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP;
-	pfn = PHYS_PFN(place->phys);
-	if (!pfn_valid(pfn))
+	if (!pfn_valid(PHYS_PFN(place->phys)))
 		vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
-	rc = remap_pfn_range(vma, vma->vm_start, pfn, length,
-			     vma->vm_page_prot);
-	if (rc) {
-		iommufd_object_unlink(&place->viommu->obj);
-		return rc;
-	}
 	vma->vm_private_data = place;
 	vma->vm_ops = &mmap_ops;
 	return 0;

@@ -184,6 +184,55 @@ FIXTURE_VARIANT_ADD(command, hwpt_alloc)
 	},
 };
 
+FIXTURE_VARIANT_ADD(command, hwpt_invalidate)
+{
+	.command = {
+		.name = "IOMMU_HWPT_INVALIDATE",
+		.request = IOMMU_HWPT_INVALIDATE,
+		.first = 32,
+		.size = sizeof(struct iommu_hwpt_invalidate),
+		.result = ENOENT,
+		.id_offset = offsetof(struct iommu_hwpt_invalidate, hwpt_id),
+	},
+};
+
+FIXTURE_VARIANT_ADD(command, viommu_alloc)
+{
+	.command = {
+		.name = "IOMMU_VIOMMU_ALLOC",
+		.request = IOMMU_VIOMMU_ALLOC,
+		.first = 24,
+		.size = sizeof(struct iommu_viommu_alloc),
+		/* A type of 0 is none. */
+		.result = EOPNOTSUPP,
+	},
+};
+
+FIXTURE_VARIANT_ADD(command, vdevice_alloc)
+{
+	.command = {
+		.name = "IOMMU_VDEVICE_ALLOC",
+		.request = IOMMU_VDEVICE_ALLOC,
+		.first = 24,
+		.size = sizeof(struct iommu_vdevice_alloc),
+		.result = ENOENT,
+		.id_offset = offsetof(struct iommu_vdevice_alloc, viommu_id),
+	},
+};
+
+FIXTURE_VARIANT_ADD(command, hw_queue_alloc)
+{
+	.command = {
+		.name = "IOMMU_HW_QUEUE_ALLOC",
+		.request = IOMMU_HW_QUEUE_ALLOC,
+		.first = 40,
+		.size = sizeof(struct iommu_hw_queue_alloc),
+		/* A type of 0 is none. */
+		.result = EOPNOTSUPP,
+		.length_offset = offsetof(struct iommu_hw_queue_alloc, length),
+	},
+};
+
 FIXTURE_SETUP(command)
 {
 	self->fd = open_iommufd(_metadata);

@@ -3,6 +3,9 @@
  * VIOMMU: a VM's share of a physical IOMMU, its data, its page to be mapped, and
  * several of them on one nesting parent.
  */
+#include <stdarg.h>
+
+#include "lib/fdinfo.h"
 #include "lib/nested_fixture.h"
 
 #define SELFTEST IOMMU_VIOMMU_TYPE_SELFTEST
@@ -140,6 +143,50 @@ TEST_F(viommu, is_not_for_a_device_of_another_driver)
 	ASSERT_OK(edu_bind(&edu, self->fd));
 	EXPECT_ERRNO(EINVAL, viommu_alloc(self->fd, edu.id, self->parent, &viommu));
 	edu_close(&edu);
+}
+
+/* ---- In fdinfo ---- */
+
+static bool has_line(struct __test_metadata *_metadata, int fd, const char *format, ...)
+{
+	char text[8192] = "\n", line[256] = "\n";
+	va_list args;
+	bool has;
+
+	va_start(args, format);
+	vsnprintf(line + 1, sizeof(line) - 1, format, args);
+	va_end(args);
+	ASSERT_EQ(0, fdinfo_read(fd, text + 1, sizeof(text) - 1));
+	has = strstr(text, line);
+	if (!has)
+		TH_LOG("no line \"%s\" in:%s", line + 1, text);
+	return has;
+}
+
+#define EXPECT_LINE(...) EXPECT_TRUE(has_line(_metadata, self->fd, __VA_ARGS__))
+
+TEST_F(viommu, fdinfo_shows_what_a_vm_has)
+{
+	__u32 viommu, vdevice, hwpt, alone, queue;
+
+	ASSERT_OK(make(&viommu));
+	ASSERT_OK(vdevice_alloc(self->fd, viommu, self->dev, 0x18, &vdevice));
+	ASSERT_OK(nested_alloc(self->fd, self->dev, viommu, IOTLB, &hwpt));
+	ASSERT_OK(nested_alloc(self->fd, self->dev, self->parent, IOTLB, &alone));
+	*self->world.last_page = 1;
+	ASSERT_OK(ioas_map_at(self->fd, self->ioas, self->world.last_page, PAGE, AT));
+	ASSERT_OK(hw_queue_alloc(self->fd, viommu, 0, AT + 64, 32, &queue));
+	ASSERT_OK(mock_replace(self->fd, &self->world.mock, hwpt));
+	EXPECT_LINE("viommu:\tid %u refs 3 parent %u type 0xdeadbeef iommu iommufd_selftest_iommu\n",
+		    viommu, self->parent);
+	EXPECT_LINE("vdevice:\tid %u refs 0 viommu %u device %u virt_id 0x18\n", vdevice,
+		    viommu, self->dev);
+	EXPECT_LINE("hwpt_nested:\tid %u refs 1 viommu %u parent %u\n", hwpt, viommu,
+		    self->parent);
+	EXPECT_LINE("hwpt_nested:\tid %u refs 0 viommu 0 parent %u\n", alone, self->parent);
+	EXPECT_LINE("hw_queue:\tid %u refs 0 viommu %u type 0xdeadbeef iova %#llx length 32\n",
+		    queue, viommu, AT + 64);
+	EXPECT_LINE("hwpt_paging:\tid %u refs 2 ioas %u ", self->parent, self->ioas);
 }
 
 /* ---- Its data ---- */
