@@ -364,6 +364,8 @@ long vfio_cdev_attach_pt(struct vfio_device_file *df,
 {
 	const size_t minsz = offsetofend(struct vfio_device_attach_iommufd_pt,
 					 pt_id);
+	const size_t pasidsz = offsetofend(struct vfio_device_attach_iommufd_pt,
+					   pasid);
 	struct vfio_device_attach_iommufd_pt attach;
 	u32 pasid = IOMMU_NO_PASID;
 	int ret;
@@ -374,9 +376,8 @@ long vfio_cdev_attach_pt(struct vfio_device_file *df,
 	    (attach.flags & ~VFIO_DEVICE_ATTACH_PASID))
 		return -EINVAL;
 	if (attach.flags & VFIO_DEVICE_ATTACH_PASID) {
-		ret = vfio_cdev_get_pasid(df->device, attach.argsz,
-			offsetofend(struct vfio_device_attach_iommufd_pt,
-				    pasid), &arg->pasid, &pasid);
+		ret = vfio_cdev_get_pasid(df->device, attach.argsz, pasidsz,
+					  &arg->pasid, &pasid);
 		if (ret)
 			return ret;
 	}
@@ -392,6 +393,8 @@ long vfio_cdev_detach_pt(struct vfio_device_file *df,
 {
 	const size_t minsz = offsetofend(struct vfio_device_detach_iommufd_pt,
 					 flags);
+	const size_t pasidsz = offsetofend(struct vfio_device_detach_iommufd_pt,
+					   pasid);
 	struct vfio_device_detach_iommufd_pt detach;
 	struct vfio_device *device = df->device;
 	u32 pasid = IOMMU_NO_PASID;
@@ -403,9 +406,8 @@ long vfio_cdev_detach_pt(struct vfio_device_file *df,
 	    (detach.flags & ~VFIO_DEVICE_DETACH_PASID))
 		return -EINVAL;
 	if (detach.flags & VFIO_DEVICE_DETACH_PASID) {
-		ret = vfio_cdev_get_pasid(device, detach.argsz,
-			offsetofend(struct vfio_device_detach_iommufd_pt,
-				    pasid), &arg->pasid, &pasid);
+		ret = vfio_cdev_get_pasid(device, detach.argsz, pasidsz,
+					  &arg->pasid, &pasid);
 		if (ret)
 			return ret;
 	}

@@ -62,47 +62,65 @@ static void flush_entry(struct device_domain_info *info, u16 did, u32 pasid)
  * for this one, is made under the unit's lock too, after looking at
  * domain->dirty_tracking.
  */
-static void set_entry_tracking(struct dmar_domain *domain,
-			       struct device_domain_info *info, u32 pasid,
-			       bool enabled)
+static void set_entry_tracking(struct device_domain_info *info, u16 did,
+			       u32 pasid, bool enabled)
 {
-	u16 did = domain_id_iommu(domain, info->iommu);
 	struct pasid_entry *pte;
-	bool present;
 
 	if (!info->pasid_table)
 		return;
-	spin_lock(&info->iommu->lock);
 	pte = intel_pasid_get_entry(info->dev, pasid);
-	present = pte && pasid_pte_is_present(pte) &&
-		  pasid_get_domain_id(pte) == did;
-	if (present)
-		pasid_set_ssade(pte, enabled);
-	spin_unlock(&info->iommu->lock);
-	if (!present)
+	if (!pte || !pasid_pte_is_present(pte) ||
+	    pasid_get_domain_id(pte) != did)
 		return;
-
+	pasid_set_ssade(pte, enabled);
 	if (!ecap_coherent(info->iommu->ecap))
 		clflush_cache_range(pte, sizeof(*pte));
 	flush_entry(info, did, pasid);
 }
 
-static int intel_set_dirty_tracking(struct iommu_domain *domain, bool enabled)
+/* The unit's lock is outside that of a domain */
+static void set_unit_tracking(struct dmar_domain *domain,
+			      struct iommu_domain_info *unit, bool enabled)
 {
-	struct dmar_domain *dmar_domain = to_dmar_domain(domain);
+	struct intel_iommu *iommu = unit->iommu;
 	struct device_domain_info *info;
 	struct dev_pasid *dev_pasid;
 	unsigned long flags;
 
+	spin_lock(&iommu->lock);
+	spin_lock_irqsave(&domain->lock, flags);
+	list_for_each_entry(info, &domain->devices, link)
+		if (info->iommu == iommu)
+			set_entry_tracking(info, unit->did, PASID_RID2PASID,
+					   enabled);
+	list_for_each_entry(dev_pasid, &domain->dev_pasids, link)
+		if (dev_pasid->info->iommu == iommu)
+			set_entry_tracking(dev_pasid->info, unit->did,
+					   dev_pasid->pasid, enabled);
+	spin_unlock_irqrestore(&domain->lock, flags);
+	spin_unlock(&iommu->lock);
+}
+
+static int intel_set_dirty_tracking(struct iommu_domain *domain, bool enabled)
+{
+	struct dmar_domain *dmar_domain = to_dmar_domain(domain);
+	struct iommu_domain_info *unit;
+	unsigned long flags, i;
+
+	/*
+	 * First, for devices that are being attached at this moment. They are
+	 * put in the list under this lock before they look, and after their
+	 * unit is known: either they see it, or they are seen below.
+	 */
 	spin_lock_irqsave(&dmar_domain->lock, flags);
-	/* First, for devices that are being attached at this moment */
 	WRITE_ONCE(dmar_domain->dirty_tracking, enabled);
-	list_for_each_entry(info, &dmar_domain->devices, link)
-		set_entry_tracking(dmar_domain, info, PASID_RID2PASID, enabled);
-	list_for_each_entry(dev_pasid, &dmar_domain->dev_pasids, link)
-		set_entry_tracking(dmar_domain, dev_pasid->info,
-				   dev_pasid->pasid, enabled);
 	spin_unlock_irqrestore(&dmar_domain->lock, flags);
+
+	rcu_read_lock();
+	xa_for_each(&dmar_domain->iommu_array, i, unit)
+		set_unit_tracking(dmar_domain, unit, enabled);
+	rcu_read_unlock();
 	return 0;
 }
 

@@ -55,9 +55,7 @@ struct mock_device *mock_device_add(u32 flags)
 	mock->dev.bus = &mock_bus;
 	mock->dev.release = mock_device_release;
 
-	rc = mock_device_init_pasids(mock);
-	if (rc)
-		goto out_put;
+	mock_device_init_pasids(mock);
 	rc = dev_set_name(&mock->dev, "iommufd_mock%d", mock->nr);
 	if (rc)
 		goto out_put;
@@ -170,12 +168,9 @@ int __init iommufd_mock_init(void)
 {
 	int rc;
 
-	rc = mock_pasid_init();
-	if (rc)
-		return rc;
 	rc = bus_register(&mock_bus);
 	if (rc)
-		goto out_pasid;
+		return rc;
 	rc = add_iommus();
 	if (rc)
 		goto out_bus;
@@ -190,8 +185,6 @@ out_iommus:
 	remove_iommus(MOCK_IOMMUS);
 out_bus:
 	bus_unregister(&mock_bus);
-out_pasid:
-	mock_pasid_exit();
 	return rc;
 }
 
@@ -202,6 +195,5 @@ void iommufd_mock_exit(void)
 	iommu_device_unregister_bus(&mock_iommus[0], &mock_bus, &mock_bus_nb);
 	remove_iommus(MOCK_IOMMUS);
 	bus_unregister(&mock_bus);
-	mock_pasid_exit();
 	ida_destroy(&mock_numbers);
 }

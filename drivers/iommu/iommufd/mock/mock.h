@@ -6,6 +6,7 @@
 #define __IOMMUFD_MOCK_H
 
 #include <linux/device.h>
+#include <linux/fwnode.h>
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
 #include <linux/maple_tree.h>
@@ -29,6 +30,7 @@ struct mock_hw_queue;
  * @cache: its caches, written and read without a lock
  * @vdev_lock: guards @vdev; taken in interrupts
  * @vdev: what it is called in a VM, or NULL
+ * @fwnode: what the firmware says of it, if it has PASIDs
  * @pasids: domains by PASID; changed under the mutex of the IOMMU core's group,
  *	as is what follows
  * @reserved_pasid_set: what became of PASID %IOMMU_TEST_PASID_RESERVED
@@ -42,6 +44,7 @@ struct mock_device {
 	u32 cache[MOCK_DEV_CACHE_NUM];
 	spinlock_t vdev_lock; /* guards vdev */
 	struct iommufd_vdevice *vdev;
+	struct fwnode_handle fwnode;
 	struct xarray pasids;
 	enum {
 		MOCK_PASID_NOT_SET,
@@ -204,9 +207,7 @@ int mock_page_response_get(struct iommufd_ucmd *ucmd,
 			   struct iommu_test_cmd *cmd);
 
 /* pasid.c */
-int mock_pasid_init(void);
-void mock_pasid_exit(void);
-int mock_device_init_pasids(struct mock_device *mock);
+void mock_device_init_pasids(struct mock_device *mock);
 void mock_device_free_pasids(struct mock_device *mock);
 int mock_set_dev_pasid(struct iommu_domain *domain, struct device *dev,
 		       ioasid_t pasid, struct iommu_domain *old);

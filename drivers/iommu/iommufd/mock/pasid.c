@@ -3,46 +3,48 @@
  * PASIDs of mock devices: what the hardware has, which is a table of domains for
  * each device, and what a test asks of it.
  */
+#include <linux/fwnode.h>
 #include <linux/iommufd.h>
-#include <linux/property.h>
+#include <linux/string.h>
 
 #include "../iommufd_private.h"
 #include "../iommufd_test.h"
 #include "mock.h"
 
-static const struct property_entry pasid_properties[] = {
-	PROPERTY_ENTRY_U32("pasid-num-bits", MOCK_PASID_WIDTH),
-	{}
-};
-
-/* What the firmware says of a device that has PASIDs */
-static const struct software_node pasid_node = {
-	.properties = pasid_properties,
-};
-
-int __init mock_pasid_init(void)
+static int read_property(const struct fwnode_handle *fwnode, const char *name,
+			 unsigned int elem_size, void *val, size_t nval)
 {
-	return software_node_register(&pasid_node);
+	if (strcmp(name, "pasid-num-bits"))
+		return -EINVAL;
+	if (!val)
+		return 1;
+	if (elem_size != sizeof(u32) || nval != 1)
+		return -EOVERFLOW;
+	*(u32 *)val = MOCK_PASID_WIDTH;
+	return 0;
 }
 
-void mock_pasid_exit(void)
-{
-	software_node_unregister(&pasid_node);
-}
+/*
+ * What the firmware says of a device that has PASIDs. No software node: those
+ * lose count of their users where an allocation fails.
+ */
+static const struct fwnode_operations pasid_fwnode_ops = {
+	.property_read_int_array = read_property,
+};
 
 /* Before it is added to its bus */
-int mock_device_init_pasids(struct mock_device *mock)
+void mock_device_init_pasids(struct mock_device *mock)
 {
 	xa_init(&mock->pasids);
 	if (!(mock->flags & MOCK_FLAGS_DEVICE_PASID))
-		return 0;
-	return device_add_software_node(&mock->dev, &pasid_node);
+		return;
+	fwnode_init(&mock->fwnode, &pasid_fwnode_ops);
+	mock->dev.fwnode = &mock->fwnode;
 }
 
 void mock_device_free_pasids(struct mock_device *mock)
 {
 	WARN_ON(!xa_empty(&mock->pasids));
-	device_remove_software_node(&mock->dev);
 }
 
 /* The second time a domain is set there, it fails, once */
