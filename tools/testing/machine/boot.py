@@ -49,7 +49,8 @@ MACHINES = {
     "x86": {
         "args": ["-machine", "q35", "-cpu", "max",
                  # Before the devices, that their DMA may go through it.
-                 "-device", "intel-iommu,x-scalable-mode=on,intremap=on,aw-bits=48"],
+                 "-device", "intel-iommu,x-scalable-mode=on,x-pasid-mode=on,"
+                 "intremap=on,aw-bits=48"],
         "console": "ttyS0",
         # The kernel counts timer ticks against its own busy loop, and panics
         # where a busy host lets the emulated CPU see too few of them.

@@ -5,6 +5,7 @@
  */
 #include <sys/mman.h>
 
+#include "lib/dirty.h"
 #include "lib/testing.h"
 
 #define AT 0x40000000ULL
@@ -148,6 +149,44 @@ TEST_F(hwpt, alloc_refuses_what_it_does_not_know)
 	EXPECT_ERRNO(EOPNOTSUPP, call(self->fd, IOMMU_HWPT_ALLOC, &cmd,
 				      "IOMMU_HWPT_ALLOC(data_type 0x7fff)"));
 	EXPECT_OK(destroy(self->fd, self->ioas));
+}
+
+/* The page-table format is the same; but the IOMMU has to have PASIDs. */
+static bool iommu_has_pasids(struct __test_metadata *_metadata, int fd, __u32 dev)
+{
+	bool has = false;
+#ifndef __aarch64__
+	struct iommu_hw_info info = {};
+	struct iommu_hw_info_vtd vtd;
+
+	ASSERT_OK(hw_info(fd, dev, &vtd, sizeof(vtd), &info));
+	/* Of the extended capabilities: scalable mode, and PASIDs */
+	has = vtd.ecap_reg & 1ULL << 43 && vtd.ecap_reg & 1ULL << 40;
+#endif
+	return has;
+}
+
+TEST_F(hwpt, for_pasids_is_made_where_there_are_any)
+{
+	bool has_pasids = iommu_has_pasids(_metadata, self->fd, self->dev);
+	__u8 *page = memory_pages(PAGE);
+	__u32 hwpt;
+
+	ASSERT_NE(NULL, page);
+	EXPECT_ERRNO(has_pasids ? 0 : EOPNOTSUPP,
+		     hwpt_alloc_flags(self->fd, self->dev, self->ioas, IOMMU_HWPT_ALLOC_PASID,
+				      IOMMU_HWPT_DATA_NONE, NULL, 0, &hwpt));
+	if (!has_pasids)
+		return;
+	/* It is one like any other for DMA without a PASID. */
+	memory_fill(page, PAGE, 1);
+	ASSERT_OK(ioas_map_at(self->fd, self->ioas, page, PAGE, AT));
+	ASSERT_OK(edu_attach(self->edu, hwpt));
+	ASSERT_OK(edu_start(self->edu));
+	ASSERT_EQ(0, edu_copy(self->edu, AT + PAGE / 2, AT, PAGE / 2));
+	EXPECT_EQ(0, memcmp(page, page + PAGE / 2, PAGE / 2));
+	ASSERT_OK(edu_detach(self->edu));
+	EXPECT_OK(destroy(self->fd, hwpt));
 }
 
 /* ---- Made by attach ---- */
