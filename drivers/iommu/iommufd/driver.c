@@ -65,24 +65,39 @@ static int walk_check(const struct iommu_user_data_array *array,
 	return array->entry_len > IOMMU_USER_DATA_MAX ? -E2BIG : 0;
 }
 
+/* Do the entries of a block; what is wrong with the first that was not done */
+static int handle_entries(const struct iommu_user_entry *entry, void *context,
+			  void *block, u32 nr, u32 *done)
+{
+	int error = 0;
+	u32 handled;
+
+	handled = entry->handle(context, block, nr, &error);
+	*done += handled;
+	if (handled == nr)
+		return 0;
+	return WARN_ON(!error) ? -EIO : error;
+}
+
 /* By blocks of as many entries as @room bytes have room for; sets *@done */
 static int walk_blocks(const struct iommu_user_data_array *array,
 		       const struct iommu_user_entry *entry, void *context,
 		       void *block, size_t room, u32 *done)
 {
 	u32 per_block = room / entry->size;
-	int error = 0;
+	int copy_error = 0, rc;
 
 	while (true) {
 		u32 nr = min(array->entry_num - *done, per_block);
-		u32 copied, handled = 0;
 
-		copied = copy_entries(array, entry, *done, nr, block, &error);
-		if (copied)
-			handled = entry->handle(context, block, copied, &error);
-		*done += handled;
-		if (error || *done == array->entry_num)
-			return error;
+		nr = copy_entries(array, entry, *done, nr, block, &copy_error);
+		if (nr) {
+			rc = handle_entries(entry, context, block, nr, done);
+			if (rc)
+				return rc;
+		}
+		if (copy_error || *done == array->entry_num)
+			return copy_error;
 		if (signal_pending(current))
 			return -EINTR;
 		cond_resched();

@@ -139,12 +139,13 @@ hwpt_alloc_on(struct iommufd_ctx *ictx, struct iommufd_object *pt,
 	/* Drivers do not need to know */
 	u32 flags = cmd->flags & ~IOMMU_HWPT_FAULT_ID_VALID;
 	struct iommufd_hwpt_paging *paging;
+	struct iommufd_ioas *ioas;
 
 	switch (pt->type) {
 	case IOMMUFD_OBJ_IOAS:
-		paging = iommufd_hwpt_paging_alloc(
-			ictx, container_of(pt, struct iommufd_ioas, obj), idev,
-			flags, has_data ? &user_data : NULL);
+		ioas = container_of(pt, struct iommufd_ioas, obj);
+		paging = iommufd_hwpt_paging_alloc(ictx, ioas, idev, flags,
+						   has_data ? &user_data : NULL);
 		return IS_ERR(paging) ? ERR_CAST(paging) : &paging->common;
 	case IOMMUFD_OBJ_HWPT_PAGING:
 		return iommufd_hwpt_nested_alloc(ictx, to_hwpt_paging(pt), idev,

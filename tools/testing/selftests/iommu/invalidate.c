@@ -96,13 +96,19 @@ static void put_entry(const struct target *target, void *to, __u32 flags, __u32 
 		  index)
 #define go(num) hwpt_invalidate(self->fd, self->id, variant->target.type, self->entries, \
 				variant->target.entry_len, num)
+
+static int check_word(int fd, bool of_viommu, __u32 holder, __u32 index, bool full)
+{
+	if (of_viommu)
+		return mock_check_cache(fd, holder, index, full ? CACHE : 0);
+	return mock_check_iotlb(fd, holder, index, full ? IOTLB : 0);
+}
+
 /* Does the cache hold what it held at first, or nothing? */
-#define is_full(index) (variant->of_viommu ? \
-	mock_check_cache(self->fd, self->holder, index, CACHE) : \
-	mock_check_iotlb(self->fd, self->holder, index, IOTLB))
-#define is_empty(index) (variant->of_viommu ? \
-	mock_check_cache(self->fd, self->holder, index, 0) : \
-	mock_check_iotlb(self->fd, self->holder, index, 0))
+#define is_full(index) \
+	check_word(self->fd, variant->of_viommu, self->holder, index, true)
+#define is_empty(index) \
+	check_word(self->fd, variant->of_viommu, self->holder, index, false)
 
 TEST_F(invalidate, does_what_the_entry_says_and_no_more)
 {

@@ -30,7 +30,7 @@ FIXTURE_TEARDOWN(nested_race)
 struct race {
 	int fd;
 	__u32 ioas, parent, dev;
-	_Atomic __u32 hwpt, viommu, vdevice, stdev;
+	atomic_uint hwpt, viommu, vdevice, stdev;
 	atomic_bool stop;
 	atomic_int wins;
 	/* An answer that should not be. */
@@ -244,14 +244,14 @@ static void *map_the_page(void *arg)
 	while (!race->stop) {
 		/* The place that is given up is the next to be taken. */
 		for (__u64 offset = PAGE; offset < 4 * PAGE; offset += PAGE) {
-			volatile __u32 *page = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
-						    MAP_SHARED, race->fd, offset);
+			atomic_uint *page = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+						 MAP_SHARED, race->fd, offset);
 
 			if (page == MAP_FAILED)
 				continue;
 			if (*page != 0xabcd)
 				race->wrong = EINVAL;
-			munmap((void *)page, 2 * PAGE);
+			munmap(page, 2 * PAGE);
 			race->wins++;
 		}
 	}

@@ -177,8 +177,8 @@ TEST_F(viommu, fdinfo_shows_what_a_vm_has)
 	ASSERT_OK(ioas_map_at(self->fd, self->ioas, self->world.last_page, PAGE, AT));
 	ASSERT_OK(hw_queue_alloc(self->fd, viommu, 0, AT + 64, 32, &queue));
 	ASSERT_OK(mock_replace(self->fd, &self->world.mock, hwpt));
-	EXPECT_LINE("viommu:\tid %u refs 3 parent %u type 0xdeadbeef iommu iommufd_selftest_iommu\n",
-		    viommu, self->parent);
+	EXPECT_LINE("viommu:\tid %u refs 3 parent %u type %#x iommu %s\n", viommu, self->parent,
+		    SELFTEST, "iommufd_selftest_iommu");
 	EXPECT_LINE("vdevice:\tid %u refs 0 viommu %u device %u virt_id 0x18\n", vdevice,
 		    viommu, self->dev);
 	EXPECT_LINE("hwpt_nested:\tid %u refs 1 viommu %u parent %u\n", hwpt, viommu,
@@ -264,8 +264,12 @@ TEST_F(viommu, an_id_that_cannot_be_told_leaves_nothing)
 
 /* ---- Its page ---- */
 
-#define map_page(prot, flags, data) \
-	mmap(NULL, (data).out_mmap_length, prot, flags, self->fd, (data).out_mmap_offset)
+static void *mmap_data(int fd, int prot, const struct iommu_viommu_selftest *data)
+{
+	return mmap(NULL, data->out_mmap_length, prot, MAP_SHARED, fd, data->out_mmap_offset);
+}
+
+#define map_page(prot, data) mmap_data(self->fd, prot, &(data))
 
 #define EXPECT_NO_MMAP(errno_, length, prot, flags, offset) do { \
 	void *va_ = mmap(NULL, length, prot, flags, self->fd, offset); \
@@ -279,10 +283,10 @@ TEST_F(viommu, its_owner_can_map_a_page)
 	__u32 *page, *again, viommu;
 
 	ASSERT_OK(make_data(&data, sizeof(data), &viommu));
-	page = map_page(PROT_READ | PROT_WRITE, MAP_SHARED, data);
+	page = map_page(PROT_READ | PROT_WRITE, data);
 	ASSERT_NE(MAP_FAILED, page);
 	EXPECT_EQ(WORD, *page);
-	again = map_page(PROT_READ, MAP_SHARED, data);
+	again = map_page(PROT_READ, data);
 	ASSERT_NE(MAP_FAILED, again);
 	page[PAGE / 4] = 5;
 	EXPECT_EQ(5, again[PAGE / 4]);
@@ -323,7 +327,7 @@ TEST_F(viommu, a_mapped_page_does_not_become_code_or_grow)
 	__u32 *page, viommu;
 
 	ASSERT_OK(make_data(&data, sizeof(data), &viommu));
-	page = map_page(PROT_READ, MAP_SHARED, data);
+	page = map_page(PROT_READ, data);
 	ASSERT_NE(MAP_FAILED, page);
 	EXPECT_EQ(-1, mprotect(page, 2 * PAGE, PROT_READ | PROT_EXEC));
 	EXPECT_EQ(EACCES, errno);
@@ -341,7 +345,7 @@ TEST_F(viommu, a_mapped_page_outlives_the_descriptor)
 	__u32 *page, viommu;
 
 	ASSERT_OK(make_data(&data, sizeof(data), &viommu));
-	page = map_page(PROT_READ | PROT_WRITE, MAP_SHARED, data);
+	page = map_page(PROT_READ | PROT_WRITE, data);
 	ASSERT_NE(MAP_FAILED, page);
 	close(self->fd);
 	EXPECT_EQ(WORD, *page);
@@ -360,7 +364,7 @@ TEST_F(viommu, a_child_that_has_the_page_keeps_it)
 	__u32 *page, viommu;
 
 	ASSERT_OK(make_data(&data, sizeof(data), &viommu));
-	page = map_page(PROT_READ | PROT_WRITE, MAP_SHARED, data);
+	page = map_page(PROT_READ | PROT_WRITE, data);
 	ASSERT_NE(MAP_FAILED, page);
 	if (fork_peer(_metadata, &peer)) {
 		close(self->fd);
@@ -396,7 +400,7 @@ TEST_F(viommu, pages_are_told_apart)
 		ASSERT_OK(make_data(&data[i], sizeof(data[i]), &viommu[i]));
 	}
 	for (__u32 i = 0; i < 8; i++) {
-		page = map_page(PROT_READ, MAP_SHARED, data[i]);
+		page = map_page(PROT_READ, data[i]);
 		ASSERT_NE(MAP_FAILED, page);
 		EXPECT_EQ(i, *page);
 		munmap(page, 2 * PAGE);
