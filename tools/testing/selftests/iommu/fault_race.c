@@ -239,4 +239,85 @@ TEST_F(fault_race, all_may_be_closed_at_once)
 	}
 }
 
+/* ---- What a guest makes of it ---- */
+
+/* Some of what was read, by a seed that is the same each time */
+struct guess {
+	unsigned int seed;
+	__u32 cookies[64];
+};
+
+static __u32 guess(struct guess *g, __u32 below)
+{
+	return rand_r(&g->seed) % below;
+}
+
+static void read_some(struct world *w, struct guess *g, int file)
+{
+	struct iommu_hwpt_pgfault faults[32];
+	int got = iopf_read(file, faults, guess(g, 33) * PGFAULT + !guess(g, 20));
+
+	for (int i = 0; i < got / (int)PGFAULT; i++)
+		g->cookies[guess(g, 64)] = faults[i].cookie;
+}
+
+static void write_some(struct world *w, struct guess *g, int file)
+{
+	struct iommu_hwpt_page_response responses[8];
+
+	for (int i = 0; i < 8; i++) {
+		responses[i].cookie = g->cookies[guess(g, 64)] + !guess(g, 10);
+		responses[i].code = guess(g, 20) ? guess(g, 2) : rand_r(&g->seed);
+	}
+	iopf_write(file, responses, guess(g, 9) * ANSWER + !guess(g, 20));
+}
+
+/* One index of few, so that groups of several begin and end in each other */
+static int request_some(struct world *w, struct guess *g)
+{
+	__u32 flags = guess(g, 2) ? LAST : PARTIAL;
+	__u32 grpid = guess(g, 4);
+	int err;
+
+	if (!guess(g, 50))
+		flags |= MOCK_PAGE_REQUEST_AFTER_LOSS;
+	if (guess(g, 3))
+		err = mock_request(w->fd, w->mock.dev, flags, grpid, rand_r(&g->seed));
+	else
+		err = mock_request_pasid(w->fd, w->mock.dev, flags, guess(g, 3), grpid,
+					 rand_r(&g->seed));
+	if (!err && flags & LAST)
+		w->sent++;
+	return err;
+}
+
+TEST_F(fault_race, whatever_is_read_and_written_each_group_is_answered_once)
+{
+	struct guess g = { .seed = 4711 };
+	struct world *w = &self->w;
+
+	ASSERT_OK(world_make(w));
+	while (w->sent < NR_GROUPS) {
+		int which = guess(&g, 2);
+
+		switch (guess(&g, 8)) {
+		case 0:
+			read_some(w, &g, w->file[which]);
+			break;
+		case 1:
+			write_some(w, &g, w->file[which]);
+			break;
+		case 2:
+			if (!guess(&g, 10))
+				ASSERT_OK(mock_replace(w->fd, &w->mock, w->hwpt[which]));
+			break;
+		default:
+			ASSERT_OK(request_some(w, &g));
+		}
+	}
+	ASSERT_OK(mock_replace(w->fd, &w->mock, w->ioas));
+	EXPECT_EQ(w->sent, count_answers(w));
+	world_close(w);
+}
+
 TEST_HARNESS_MAIN

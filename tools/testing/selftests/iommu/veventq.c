@@ -11,6 +11,7 @@
 
 #include "lib/iopf.h"
 #include "lib/nested_fixture.h"
+#include "lib/veventq.h"
 
 #define VIRT_ID 0x1f00
 #define SELFTEST IOMMU_VEVENTQ_TYPE_SELFTEST
@@ -37,36 +38,6 @@ FIXTURE(veventq)
 	};
 };
 
-static int veventq_alloc(int fd, __u32 viommu, __u32 type, __u32 depth, __u32 *veventq,
-			 int *file)
-{
-	struct iommu_veventq_alloc cmd = {
-		.size = sizeof(cmd),
-		.viommu_id = viommu,
-		.type = type,
-		.veventq_depth = depth,
-	};
-	int err = call(fd, IOMMU_VEVENTQ_ALLOC, &cmd,
-		       "IOMMU_VEVENTQ_ALLOC(viommu %u, type %#x, depth %u)", viommu, type, depth);
-
-	*veventq = cmd.out_veventq_id;
-	*file = err ? -1 : (int)cmd.out_veventq_fd;
-	if (!err && fcntl(*file, F_SETFL, O_NONBLOCK))
-		err = -errno;
-	return err;
-}
-
-static int trigger(int fd, __u32 dev)
-{
-	struct iommu_test_cmd cmd = {
-		.size = sizeof(cmd),
-		.op = IOMMU_TEST_OP_TRIGGER_VEVENT,
-		.trigger_vevent.dev_id = dev,
-	};
-
-	return call(fd, IOMMU_TEST_CMD, &cmd, "TRIGGER_VEVENT(dev %u)", dev);
-}
-
 FIXTURE_SETUP(veventq)
 {
 	setup_nested(_metadata, &self->world);
@@ -85,12 +56,12 @@ FIXTURE_TEARDOWN(veventq)
 }
 
 #define make(depth) \
-	veventq_alloc(self->fd, self->viommu, SELFTEST, depth, &self->veventq, &self->file)
+	veventq_alloc(self->fd, self->viommu, depth, &self->veventq, &self->file)
 #define read_file(length) iopf_read(self->file, self->bytes, length)
 #define EXPECT_NO_EVENT() EXPECT_ERRNO(EAGAIN, read_file(sizeof(self->bytes)))
 #define TRIGGER(nr) do { \
 	for (int n_ = 0; n_ < (nr); n_++) \
-		ASSERT_OK(trigger(self->fd, self->dev)); \
+		ASSERT_OK(mock_trigger_vevent(self->fd, self->dev)); \
 } while (0)
 
 /* At that place in what was read. */
@@ -124,14 +95,14 @@ TEST_F(veventq, is_refused_where_it_cannot_be)
 	EXPECT_ERRNO(EINVAL, make(0));
 	EXPECT_ERRNO(EINVAL, make((1U << 19) + 1));
 	EXPECT_ERRNO(EINVAL, make(UINT32_MAX));
-	EXPECT_ERRNO(ENOENT, veventq_alloc(self->fd, NO_ID, SELFTEST, 2, &veventq, &file));
-	EXPECT_ERRNO(ENOENT, veventq_alloc(self->fd, self->world.parent, SELFTEST, 2, &veventq,
-					   &file));
-	EXPECT_ERRNO(EOPNOTSUPP, veventq_alloc(self->fd, self->viommu,
-					       IOMMU_VEVENTQ_TYPE_DEFAULT, 2, &veventq, &file));
-	EXPECT_ERRNO(EOPNOTSUPP, veventq_alloc(self->fd, self->viommu,
-					       IOMMU_VEVENTQ_TYPE_ARM_SMMUV3, 2, &veventq,
-					       &file));
+	EXPECT_ERRNO(ENOENT, veventq_alloc(self->fd, NO_ID, 2, &veventq, &file));
+	EXPECT_ERRNO(ENOENT, veventq_alloc(self->fd, self->world.parent, 2, &veventq, &file));
+	EXPECT_ERRNO(EOPNOTSUPP, veventq_alloc_type(self->fd, self->viommu,
+						    IOMMU_VEVENTQ_TYPE_DEFAULT, 2, &veventq,
+						    &file));
+	EXPECT_ERRNO(EOPNOTSUPP, veventq_alloc_type(self->fd, self->viommu,
+						    IOMMU_VEVENTQ_TYPE_ARM_SMMUV3, 2, &veventq,
+						    &file));
 }
 
 TEST_F(veventq, has_no_flags)
@@ -160,10 +131,10 @@ TEST_F(veventq, there_is_one_of_a_kind)
 
 	ASSERT_OK(make(2));
 	EXPECT_EQ(FD_CLOEXEC, fcntl(self->file, F_GETFD));
-	EXPECT_ERRNO(EEXIST, veventq_alloc(self->fd, self->viommu, SELFTEST, 2, &second, &file));
+	EXPECT_ERRNO(EEXIST, veventq_alloc(self->fd, self->viommu, 2, &second, &file));
 	/* It is the object that is there once, not the file */
 	ASSERT_OK(destroy(self->fd, self->veventq));
-	ASSERT_OK(veventq_alloc(self->fd, self->viommu, SELFTEST, 2, &second, &file));
+	ASSERT_OK(veventq_alloc(self->fd, self->viommu, 2, &second, &file));
 	TRIGGER(1);
 	EXPECT_EQ(0, read_file(VEVENT));
 	EXPECT_EQ(VEVENT, iopf_read(file, self->bytes, VEVENT));
@@ -224,14 +195,14 @@ TEST_F(veventq, nobody_hears_of_a_device_without_a_vdevice_or_queue)
 {
 	struct mock other;
 
-	EXPECT_ERRNO(EOPNOTSUPP, trigger(self->fd, self->dev));
+	EXPECT_ERRNO(EOPNOTSUPP, mock_trigger_vevent(self->fd, self->dev));
 	ASSERT_OK(make(2));
 	ASSERT_OK(mock_attach(self->fd, self->world.ioas, &other));
-	EXPECT_ERRNO(ENOENT, trigger(self->fd, other.dev));
-	EXPECT_ERRNO(ENOENT, trigger(self->fd, NO_ID));
-	EXPECT_ERRNO(ENOENT, trigger(self->fd, self->viommu));
+	EXPECT_ERRNO(ENOENT, mock_trigger_vevent(self->fd, other.dev));
+	EXPECT_ERRNO(ENOENT, mock_trigger_vevent(self->fd, NO_ID));
+	EXPECT_ERRNO(ENOENT, mock_trigger_vevent(self->fd, self->viommu));
 	ASSERT_OK(destroy(self->fd, self->vdevice));
-	EXPECT_ERRNO(ENOENT, trigger(self->fd, self->dev));
+	EXPECT_ERRNO(ENOENT, mock_trigger_vevent(self->fd, self->dev));
 	EXPECT_NO_EVENT();
 	ASSERT_OK(vdevice_alloc(self->fd, self->viommu, self->dev, VIRT_ID, &self->vdevice));
 	TRIGGER(1);
@@ -247,7 +218,7 @@ TEST_F(veventq, devices_are_told_apart)
 	ASSERT_OK(make(4));
 	ASSERT_OK(mock_attach(self->fd, self->world.ioas, &other));
 	ASSERT_OK(vdevice_alloc(self->fd, self->viommu, other.dev, 77, &vdevice));
-	ASSERT_OK(trigger(self->fd, other.dev));
+	ASSERT_OK(mock_trigger_vevent(self->fd, other.dev));
 	TRIGGER(1);
 	EXPECT_EQ(2 * VEVENT, read_file(sizeof(self->bytes)));
 	EXPECT_EQ(77, self->events[0].event.virt_id);
@@ -420,7 +391,7 @@ TEST_F(veventq, the_file_outlives_the_object)
 	EXPECT_EQ(VEVENT, read_file(VEVENT));
 	EXPECT_EQ(POLLHUP, poll_now(self->file));
 	EXPECT_EQ(0, read_file(VEVENT));
-	EXPECT_ERRNO(EOPNOTSUPP, trigger(self->fd, self->dev));
+	EXPECT_ERRNO(EOPNOTSUPP, mock_trigger_vevent(self->fd, self->dev));
 
 	close(self->file);
 	ASSERT_OK(make(3));
@@ -459,7 +430,7 @@ static void *send_all(void *arg)
 	struct racer *racer = arg;
 
 	while (!racer->stop) {
-		racer->err = trigger(racer->fd, racer->dev);
+		racer->err = mock_trigger_vevent(racer->fd, racer->dev);
 		if (!racer->err)
 			racer->sent++;
 	}
