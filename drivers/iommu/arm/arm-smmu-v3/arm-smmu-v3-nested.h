@@ -55,4 +55,11 @@ int arm_smmu_make_host_cmd(struct arm_smmu_vsmmu *vsmmu, u64 cmd[2]);
 int arm_smmu_invalidate_guest(struct iommufd_viommu *viommu,
 			      struct iommu_user_data_array *array);
 
+/* arm-smmu-v3-event.c */
+bool arm_smmu_make_guest_event(const struct arm_smmu_nested_domain *nested,
+			       const u64 evt[EVTQ_ENT_DWORDS], u32 vsid,
+			       struct iommu_vevent_arm_smmuv3 *out);
+bool arm_smmu_report_guest_event(struct arm_smmu_master *master,
+				 const u64 evt[EVTQ_ENT_DWORDS]);
+
 #endif /* _ARM_SMMU_V3_NESTED_H */

@@ -295,6 +295,69 @@ static void any_other_command_is_refused(struct kunit *test)
 			refused(test, op | VSID << 32, 0);
 }
 
+/* Expect that an event is the host's, or what the guest is told */
+static void tells(struct kunit *test, bool guests, u64 evt0, u64 evt1,
+		  u64 told0, u64 told1, u64 told2)
+{
+	const u64 evt[EVTQ_ENT_DWORDS] = {
+		evt0 | SID << 32, evt1, 0x123456789abcULL, 0xfffffffff000ULL,
+	};
+	struct iommu_vevent_arm_smmuv3 told = {};
+	struct nested_test *t = test->priv;
+
+	KUNIT_EXPECT_EQ_MSG(test, guests,
+			    arm_smmu_make_guest_event(&t->nested, evt, VSID,
+						      &told),
+			    "event %llx, %llx", evt0, evt1);
+	if (!guests)
+		return;
+	KUNIT_EXPECT_EQ(test, told0 | VSID << 32, le64_to_cpu(told.evt[0]));
+	KUNIT_EXPECT_EQ(test, told1, le64_to_cpu(told.evt[1]));
+	KUNIT_EXPECT_EQ(test, told2, le64_to_cpu(told.evt[2]));
+	/* The only place of a physical address */
+	KUNIT_EXPECT_EQ(test, 0, le64_to_cpu(told.evt[3]));
+}
+
+static void a_guest_is_told_of_its_stage_1(struct kunit *test)
+{
+	const u64 ssid = BIT_ULL(11) | 5 << 12, va = 0x123456789abcULL;
+	const u64 access = BIT_ULL(33) | BIT_ULL(35) | 2ULL << 40;
+	const u64 stall = BIT_ULL(31) | 0x77, s2 = BIT_ULL(39);
+	struct nested_test *t = test->priv;
+	u64 id;
+
+	t->nested.ste[0] = V | CONFIG(5);
+	for (id = 0x10; id <= 0x13; id++) {
+		tells(test, true, id | ssid, access | stall, id | ssid, access, va);
+		tells(test, false, id, access | s2, 0, 0, 0);
+	}
+	/* A substream id is one only if it is said to be */
+	tells(test, true, 0x10 | 5 << 12, access, 0x10, access, va);
+	tells(test, true, 0x08 | ssid, ~s2, 0x08 | ssid, 0, 0);
+	tells(test, true, 0x0a | ssid, ~s2, 0x0a | ssid, 0, 0);
+	tells(test, true, 0x09, ~s2, 0x09, 0, 0);
+	tells(test, true, 0x0b, access, 0x0b, access, va);
+}
+
+static void the_host_keeps_what_is_its_own(struct kunit *test)
+{
+	static const u8 hosts[] = { 0x01, 0x02, 0x03, 0x04, 0x20, 0x21, 0x24, 0x25 };
+	struct nested_test *t = test->priv;
+	int i;
+
+	t->nested.ste[0] = V | CONFIG(5);
+	for (i = 0; i < ARRAY_SIZE(hosts); i++)
+		tells(test, false, hosts[i], 0, 0, 0, 0);
+	/* Of a guest's bypass all that faults is stage 2 */
+	t->nested.ste[0] = V | CONFIG(4);
+	tells(test, false, 0x10, 0, 0, 0, 0);
+	tells(test, false, 0x04, 0, 0, 0, 0);
+	/* And that its STE is not valid, the guest did itself */
+	t->nested.ste[0] = 0;
+	tells(test, false, 0x10, 0, 0, 0, 0);
+	tells(test, true, 0x04, ~0ULL, 0x04, 0, 0);
+}
+
 static struct kunit_case nested_test_cases[] = {
 	KUNIT_CASE(an_ste_has_what_the_smmu_has),
 	KUNIT_CASE(what_the_smmu_ignores_is_cleared),
@@ -304,6 +367,8 @@ static struct kunit_case nested_test_cases[] = {
 	KUNIT_CASE(a_range_is_one_that_the_smmu_knows),
 	KUNIT_CASE(a_device_gets_its_physical_name),
 	KUNIT_CASE(any_other_command_is_refused),
+	KUNIT_CASE(a_guest_is_told_of_its_stage_1),
+	KUNIT_CASE(the_host_keeps_what_is_its_own),
 	{}
 };
 

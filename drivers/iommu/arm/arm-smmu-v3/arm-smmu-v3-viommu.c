@@ -95,11 +95,18 @@ static int vsmmu_vdevice_init(struct iommufd_vdevice *vdev)
 	return 0;
 }
 
+static size_t vsmmu_get_vevent_size(struct iommufd_viommu *viommu, u32 type)
+{
+	return type == IOMMU_VEVENTQ_TYPE_ARM_SMMUV3 ?
+	       sizeof(struct iommu_vevent_arm_smmuv3) : 0;
+}
+
 static const struct iommufd_viommu_ops vsmmu_ops = {
 	.destroy = vsmmu_destroy,
 	.alloc_domain_nested = arm_smmu_alloc_nested,
 	.cache_invalidate = arm_smmu_invalidate_guest,
 	.vdevice_init = vsmmu_vdevice_init,
+	.get_vevent_size = vsmmu_get_vevent_size,
 };
 
 /**

@@ -387,12 +387,18 @@ TEST_F(nested, what_the_host_unmaps_is_gone_though_translated_before)
 	EXPECT_EQ(0, goes_to(&self->p, VA_2));
 }
 
-static bool arrives(int fd, int milliseconds)
+static bool arrives_to_read(int fd, int milliseconds)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+
+	return poll(&poll_fd, 1, milliseconds) == 1;
+}
+
+static bool arrives(int fd, int milliseconds)
+{
 	__u64 count;
 
-	return poll(&poll_fd, 1, milliseconds) == 1 && read(fd, &count, sizeof(count)) == 8;
+	return arrives_to_read(fd, milliseconds) && read(fd, &count, sizeof(count)) == 8;
 }
 
 /* The host puts the doorbell into stage 2; the guest maps it as it maps memory */
@@ -414,6 +420,114 @@ TEST_F(nested, an_msi_arrives_where_stage_1_maps_the_doorbell)
 		edu_irq_ack(&d->edu, 1);
 	}
 	ASSERT_OK(edu_irq_disable(&d->edu, VFIO_PCI_MSI_IRQ_INDEX));
+}
+
+/* ---- What the guest is told of ---- */
+
+#define EVENT_BAD_STE	0x04
+#define EVENT_BAD_CD	0x0a
+#define EVENT_TRANSLATION	0x10
+#define EVENT_ADDRESS_SIZE	0x11
+#define EVENT_ACCESS	0x12
+#define EVENT_PERMISSION	0x13
+
+static int open_events(struct __test_metadata *_metadata, struct vm_device *d,
+		       __u32 depth)
+{
+	__u32 id;
+	int events;
+
+	ASSERT_OK(veventq_alloc_smmu(d->fd, d->viommu, depth, &id, &events));
+	return events;
+}
+
+/* One fault: of what is longer, the emulator makes several. */
+#define WORD	4
+
+/* Store there, and the guest is told of it. */
+static void expect_event(struct __test_metadata *_metadata, struct vm_device *d,
+			 int events, __u8 id, __u64 va)
+{
+	struct iommu_vevent_arm_smmuv3 event;
+	struct iommufd_vevent_header header;
+
+	ASSERT_EQ(0, edu_store(&d->edu, va, WORD));
+	ASSERT_TRUE(arrives_to_read(events, 10000)) {
+		TH_LOG("no event %#x of %#llx", id, va);
+	}
+	ASSERT_OK(veventq_next(events, &header, &event));
+	EXPECT_EQ(0, header.flags);
+	EXPECT_EQ(id, event.evt[0] & 0xff);
+	EXPECT_EQ(VSID, event.evt[0] >> 32);
+	if (id >= EVENT_TRANSLATION) {
+		/* A write, unprivileged, of data */
+		EXPECT_EQ(0, event.evt[1] >> 33 & 7);
+		EXPECT_EQ(va, event.evt[2]);
+	}
+	EXPECT_EQ(0, event.evt[3]);
+	EXPECT_ERRNO(EAGAIN, veventq_next(events, &header, &event));
+}
+
+TEST_F(nested, the_guest_is_told_of_each_kind_of_fault)
+{
+	struct vm_device *d = &self->d;
+	int events = open_events(_metadata, d, 64);
+
+	expect_event(_metadata, d, events, EVENT_TRANSLATION, VA_NONE);
+	stage1_map(&d->s1, VA, self->p.ipa[0], PAGE, S1_RO);
+	expect_event(_metadata, d, events, EVENT_PERMISSION, VA);
+	stage1_map(&d->s1, VA_2, self->p.ipa[0], PAGE, S1_NO_ACCESS);
+	expect_event(_metadata, d, events, EVENT_ACCESS, VA_2);
+	stage1_map(&d->s1, VA_2 + PAGE, 1ULL << 46, PAGE, 0);
+	expect_event(_metadata, d, events, EVENT_ADDRESS_SIZE, VA_2 + PAGE);
+
+	cd_clear(d->guest, d->cds, 0);
+	invalidate(_metadata, d, cfgi_cd(VSID, 0));
+	expect_event(_metadata, d, events, EVENT_BAD_CD, VA_2);
+	attach_ste(_metadata, d, ste_invalid());
+	expect_event(_metadata, d, events, EVENT_BAD_STE, VA_2);
+}
+
+TEST_F(nested, of_stage_2_the_guest_is_told_nothing)
+{
+	struct vm_device *d = &self->d;
+	int events = open_events(_metadata, d, 64);
+
+	stage1_map(&d->s1, VA, GUEST_RAM + GUEST_RAM_SIZE, PAGE, 0);
+	ASSERT_EQ(0, edu_store(&d->edu, VA, HALF));
+	/* An aborting entry is silent, and so is what goes well */
+	stage1_map(&d->s1, VA_2, self->p.ipa[0], PAGE, 0);
+	ASSERT_EQ(0, goes_to(&self->p, VA_2));
+	attach_ste(_metadata, d, ste_abort());
+	ASSERT_EQ(NOWHERE, goes_to(&self->p, VA_2));
+	attach_ste(_metadata, d, ste_bypass());
+	ASSERT_EQ(0, edu_store(&d->edu, GUEST_RAM + GUEST_RAM_SIZE, HALF));
+	EXPECT_FALSE(arrives_to_read(events, 200));
+	/* The queue is not deaf */
+	attach_ste(_metadata, d, ste_stage1(d->cds, 0));
+	expect_event(_metadata, d, events, EVENT_TRANSLATION, VA_NONE);
+}
+
+TEST_F(nested, a_queue_that_overflows_says_so)
+{
+	struct vm_device *d = &self->d;
+	int events = open_events(_metadata, d, 1);
+	struct iommu_vevent_arm_smmuv3 event;
+	struct iommufd_vevent_header header;
+
+	for (int i = 0; i < 3; i++)
+		ASSERT_EQ(0, edu_store(&d->edu, VA_NONE + i * PAGE, WORD));
+	/* The third one may still be on its way */
+	sleep(1);
+	ASSERT_OK(veventq_next(events, &header, &event));
+	EXPECT_EQ(0, header.flags);
+	EXPECT_EQ(0, header.sequence);
+	EXPECT_EQ(VA_NONE, event.evt[2]);
+	ASSERT_OK(veventq_next(events, &header, &event));
+	EXPECT_EQ(IOMMU_VEVENTQ_FLAG_LOST_EVENTS, header.flags);
+	EXPECT_EQ(2, header.sequence);
+	EXPECT_ERRNO(EAGAIN, veventq_next(events, &header, &event));
+	expect_event(_metadata, d, events, EVENT_TRANSLATION, VA_NONE);
 }
 
 /* ---- What is refused ---- */
@@ -559,6 +673,19 @@ TEST_F(two_shares, a_command_in_one_does_nothing_in_the_other)
 	EXPECT_EQ(1, goes_to(&self->p[1], VA_2));
 	invalidate(_metadata, &self->d[1], tlbi_all());
 	EXPECT_EQ(2, goes_to(&self->p[1], VA));
+}
+
+TEST_F(two_shares, each_guest_is_told_of_its_own_device)
+{
+	int one = open_events(_metadata, &self->d[0], 4);
+	int other = open_events(_metadata, &self->d[1], 4);
+
+	for (int i = 0; i < 6; i++)
+		ASSERT_EQ(0, edu_store(&self->d[0].edu, VA_NONE, WORD));
+	EXPECT_FALSE(arrives_to_read(other, 0));
+	EXPECT_TRUE(arrives_to_read(one, 10000));
+	/* One that is full does not keep the other from hearing of its own */
+	expect_event(_metadata, &self->d[1], other, EVENT_TRANSLATION, VA_NONE + PAGE);
 }
 
 TEST_F(two_shares, what_the_host_unmaps_is_gone_in_both)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
-#include <linux/iommufd.h>
+#include <unistd.h>
 
 #include "guest.h"
 #include "iommufd.h"
@@ -67,7 +68,9 @@ void stage1_map(struct stage1 *s1, __u64 va, __u64 ipa, size_t size, int attribu
 					 DESC_VALID | DESC_TABLE);
 		table = guest_ptr(s1->guest, le64toh(*entry) & DESC_ADDRESS);
 	}
-	desc = ipa | DESC_VALID | DESC_AP_EL0 | DESC_SH_INNER | DESC_AF;
+	desc = ipa | DESC_VALID | DESC_AP_EL0 | DESC_SH_INNER;
+	if (!(attributes & S1_NO_ACCESS))
+		desc |= DESC_AF;
 	if (last == 12)
 		desc |= DESC_TABLE;
 	if (attributes & S1_RO)
@@ -241,6 +244,43 @@ int hwpt_alloc_ste(int fd, __u32 dev, __u32 viommu, struct ste ste, __u32 *hwpt)
 
 	*hwpt = cmd.out_hwpt_id;
 	return err;
+}
+
+int veventq_alloc_smmu(int fd, __u32 viommu, __u32 depth, __u32 *veventq, int *events)
+{
+	struct iommu_veventq_alloc cmd = {
+		.size = sizeof(cmd),
+		.viommu_id = viommu,
+		.type = IOMMU_VEVENTQ_TYPE_ARM_SMMUV3,
+		.veventq_depth = depth,
+	};
+	int err = call(fd, IOMMU_VEVENTQ_ALLOC, &cmd,
+		       "IOMMU_VEVENTQ_ALLOC(viommu %u, depth %u)", viommu, depth);
+
+	if (err)
+		return err;
+	*veventq = cmd.out_veventq_id;
+	*events = cmd.out_veventq_fd;
+	return fcntl(*events, F_SETFL, O_NONBLOCK) ? -errno : 0;
+}
+
+int veventq_next(int events, struct iommufd_vevent_header *header,
+		 struct iommu_vevent_arm_smmuv3 *event)
+{
+	struct {
+		struct iommufd_vevent_header header;
+		struct iommu_vevent_arm_smmuv3 event;
+	} record;
+	ssize_t length = read(events, &record, sizeof(record));
+
+	snprintf(last_call, sizeof(last_call), "read(VEVENTQ)");
+	if (length < 0)
+		return -errno;
+	*header = record.header;
+	if (header->flags & IOMMU_VEVENTQ_FLAG_LOST_EVENTS)
+		return length == sizeof(record.header) ? 0 : -EBADMSG;
+	*event = record.event;
+	return length == sizeof(record) ? 0 : -EBADMSG;
 }
 
 int smmu_invalidate(int fd, __u32 viommu, const struct command *commands, __u32 *num)

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <linux/iommufd.h>
 #include <linux/types.h>
 
 #define GUEST_RAM	0x40000000ULL	/* Where its memory begins, for itself */
@@ -19,6 +20,7 @@
 /* Attributes of what stage 1 maps */
 #define S1_RO	1
 #define S1_GLOBAL	2
+#define S1_NO_ACCESS	4	/* Its access flag is clear */
 
 struct guest {
 	__u8 *ram;	/* GUEST_RAM_SIZE bytes */
@@ -79,6 +81,11 @@ int hwpt_alloc_parent(int fd, __u32 dev, __u32 ioas, __u32 *hwpt);
 int viommu_alloc_smmu(int fd, __u32 dev, __u32 hwpt, __u32 *viommu);
 int vdevice_alloc_at(int fd, __u32 viommu, __u32 dev, __u64 vsid, __u32 *vdevice);
 int hwpt_alloc_ste(int fd, __u32 dev, __u32 viommu, struct ste ste, __u32 *hwpt);
+/* Its events; reading from @events does not wait. */
+int veventq_alloc_smmu(int fd, __u32 viommu, __u32 depth, __u32 *veventq, int *events);
+/* The next one, or -EAGAIN. */
+int veventq_next(int events, struct iommufd_vevent_header *header,
+		 struct iommu_vevent_arm_smmuv3 *event);
 /* @num: how many, then how many were done. */
 int smmu_invalidate(int fd, __u32 viommu, const struct command *commands, __u32 *num);
 

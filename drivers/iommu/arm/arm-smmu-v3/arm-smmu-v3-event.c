@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Events of a stage 1 that a guest owns, as the guest is told of them (Arm IHI
+ * 0070, 7.3). What stage 2 has to say, and physical addresses, are the host's.
+ */
+#include <linux/bitfield.h>
+#include <linux/iommufd.h>
+
+#include "arm-smmu-v3-nested.h"
+
+#define EVT_ID_BAD_STE			0x04
+#define EVT_ID_STREAM_DISABLED		0x06
+#define EVT_ID_TRANSL_FORBIDDEN		0x07
+#define EVT_ID_BAD_SUBSTREAMID		0x08
+#define EVT_ID_CD_FETCH			0x09
+#define EVT_ID_BAD_CD			0x0a
+#define EVT_ID_WALK_EABT		0x0b
+
+/*
+ * Of a transaction: what it was, and on the way to what it faulted. Not that it
+ * stalls: it does no more when nobody but the guest is there to be told.
+ */
+#define EVTQ_1_FAULT	(EVTQ_1_PnU | EVTQ_1_InD | EVTQ_1_RnW | EVTQ_1_CLASS | \
+			 EVTQ_1_TT_READ)
+
+/*
+ * What a guest is told of each event, beside the id and the streams. Dword 3 has
+ * an IPA only where stage 2 faulted, else a physical address: it is told never.
+ */
+static const struct {
+	u8 id;
+	u64 mask[2];
+} guest_events[] = {
+	{ EVT_ID_BAD_STE },
+	{ EVT_ID_STREAM_DISABLED },
+	{ EVT_ID_TRANSL_FORBIDDEN, { EVTQ_1_RnW, EVTQ_2_ADDR } },
+	{ EVT_ID_BAD_SUBSTREAMID },
+	{ EVT_ID_CD_FETCH },
+	{ EVT_ID_BAD_CD },
+	{ EVT_ID_WALK_EABT, { EVTQ_1_FAULT, EVTQ_2_ADDR } },
+	{ EVT_ID_TRANSLATION_FAULT, { EVTQ_1_FAULT, EVTQ_2_ADDR } },
+	{ EVT_ID_ADDR_SIZE_FAULT, { EVTQ_1_FAULT, EVTQ_2_ADDR } },
+	{ EVT_ID_ACCESS_FAULT, { EVTQ_1_FAULT, EVTQ_2_ADDR } },
+	{ EVT_ID_PERMISSION_FAULT, { EVTQ_1_FAULT, EVTQ_2_ADDR } },
+};
+
+/* Did the guest's own entry make this happen? */
+static bool is_guests(const struct arm_smmu_nested_domain *nested, u8 id,
+		      const u64 evt[EVTQ_ENT_DWORDS])
+{
+	/* The STE is what the guest made it only where that is not valid */
+	if (id == EVT_ID_BAD_STE)
+		return !(nested->ste[0] & STRTAB_STE_0_V);
+	return FIELD_GET(STRTAB_STE_0_CFG, nested->ste[0]) ==
+	       STRTAB_STE_0_CFG_S1_TRANS && !(evt[1] & EVTQ_1_S2);
+}
+
+/**
+ * arm_smmu_make_guest_event - Make of an event what a guest is told of it
+ * @nested: The guest's STE
+ * @evt: The event
+ * @vsid: What the device is called in the guest
+ * @out: Out: the guest's event
+ *
+ * Return: true, or false if it is the host's.
+ */
+bool arm_smmu_make_guest_event(const struct arm_smmu_nested_domain *nested,
+			       const u64 evt[EVTQ_ENT_DWORDS], u32 vsid,
+			       struct iommu_vevent_arm_smmuv3 *out)
+{
+	u8 id = FIELD_GET(EVTQ_0_ID, evt[0]);
+	u64 streams = EVTQ_0_ID;
+	int i;
+
+	if (!is_guests(nested, id, evt))
+		return false;
+	for (i = 0; i < ARRAY_SIZE(guest_events); i++)
+		if (guest_events[i].id == id)
+			break;
+	if (i == ARRAY_SIZE(guest_events))
+		return false;
+
+	if (evt[0] & EVTQ_0_SSV)
+		streams |= EVTQ_0_SSV | EVTQ_0_SSID;
+	out->evt[0] = cpu_to_le64((evt[0] & streams) |
+				  FIELD_PREP(EVTQ_0_SID, vsid));
+	out->evt[1] = cpu_to_le64(evt[1] & guest_events[i].mask[0]);
+	out->evt[2] = cpu_to_le64(evt[2] & guest_events[i].mask[1]);
+	out->evt[3] = 0;
+	return true;
+}
+
+/**
+ * arm_smmu_report_guest_event - Tell a guest of an event of its device
+ * @master: The device
+ * @evt: The event
+ *
+ * An event of a guest that does not listen, or listens too slowly, is lost for
+ * it, and is none of the host's business.
+ *
+ * Return: true if the event was the guest's.
+ */
+bool arm_smmu_report_guest_event(struct arm_smmu_master *master,
+				 const u64 evt[EVTQ_ENT_DWORDS])
+{
+	struct arm_smmu_nested_domain *nested = master->nested;
+	struct iommu_vevent_arm_smmuv3 out;
+	struct iommufd_viommu *viommu;
+	unsigned long vsid;
+
+	lockdep_assert_held(&master->smmu->streams_mutex);
+	if (!nested)
+		return false;
+	viommu = &nested->vsmmu->core;
+	if (iommufd_viommu_get_vdev_id(viommu, master->dev, &vsid) ||
+	    !arm_smmu_make_guest_event(nested, evt, vsid, &out))
+		return false;
+	iommufd_viommu_report_event(viommu, IOMMU_VEVENTQ_TYPE_ARM_SMMUV3, &out,
+				    sizeof(out));
+	return true;
+}
