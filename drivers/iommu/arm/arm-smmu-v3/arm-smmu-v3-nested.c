@@ -168,13 +168,16 @@ static int nested_attach_dev(struct iommu_domain *domain, struct device *dev)
 {
 	struct arm_smmu_master *master = dev_iommu_priv_get(dev);
 	struct arm_smmu_nested_domain *nested = to_nested(domain);
+	unsigned long vsid;
 
 	if (!master || master->smmu != nested->vsmmu->smmu ||
 	    !arm_smmu_keeps_coherent(master))
 		return -EINVAL;
 	if (arm_smmu_master_sva_enabled(master))
 		return -EBUSY;
-	/* A guest's table may have more CDs than the device has substreams */
+	/* No command could name it, and no event */
+	if (iommufd_viommu_get_vdev_id(&nested->vsmmu->core, dev, &vsid))
+		return -ENOENT;
 	arm_smmu_enter_domain(master, nested->vsmmu->parent, nested);
 	return 0;
 }
