@@ -7,7 +7,9 @@
  * The SMMU has a TLB: what was translated before stays so until it is invalidated.
  */
 #include <poll.h>
+#include <time.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 
 #include "lib/testing.h"
 #include "lib/guest.h"
@@ -96,6 +98,7 @@ static void invalidate(struct __test_metadata *_metadata, struct vm_device *d,
  * is full of what is in no page, until it stores it.
  */
 #define PAGES	4
+#define NOWHERE	PAGES
 
 struct pages {
 	struct vm_device *device;
@@ -115,26 +118,29 @@ static void setup_pages(struct __test_metadata *_metadata, struct vm_device *d,
 	ASSERT_EQ(0, edu_fetch(&d->edu, VA_FULL, HALF));
 }
 
-/* Store there. Which page is it in, PAGES if in none, -1 if in several? */
-static int goes_to(struct pages *pages, __u64 va)
+/* Which page has what was stored? NOWHERE if none, -1 if it is anywhere else */
+static int found_in(struct pages *pages)
 {
-	struct vm_device *d = pages->device;
-	int found = PAGES;
+	struct guest *guest = pages->device->guest;
+	int found = NOWHERE;
 
-	for (int i = 0; i < PAGES; i++)
-		memset(guest_ptr(d->guest, pages->ipa[i]), 0, PAGE);
-	if (edu_store(&d->edu, va, HALF))
-		return -1;
 	for (int i = 0; i < PAGES; i++) {
-		if (memory_is(guest_ptr(d->guest, pages->ipa[i]), HALF, 1))
-			found = found == PAGES ? i : -1;
-		else if (!memory_is_all(guest_ptr(d->guest, pages->ipa[i]), PAGE, 0))
+		if (memory_is(guest_ptr(guest, pages->ipa[i]), HALF, 1))
+			found = found == NOWHERE ? i : -1;
+		else if (!memory_is_all(guest_ptr(guest, pages->ipa[i]), PAGE, 0))
 			found = -1;
 	}
 	return found;
 }
 
-#define NOWHERE PAGES
+static int goes_to(struct pages *pages, __u64 va)
+{
+	struct vm_device *d = pages->device;
+
+	for (int i = 0; i < PAGES; i++)
+		memset(guest_ptr(d->guest, pages->ipa[i]), 0, PAGE);
+	return edu_store(&d->edu, va, HALF) ? -1 : found_in(pages);
+}
 
 /* ---- One device, tables of either depth ---- */
 
@@ -354,6 +360,127 @@ TEST_F(nested, the_parent_itself_can_be_attached)
 	ASSERT_OK(edu_detach(&d->edu));
 	EXPECT_EQ(NOWHERE, goes_to(&self->p, VA));
 	EXPECT_EQ(NOWHERE, goes_to(&self->p, self->p.ipa[2]));
+}
+
+/* Attach to the one and the other HWPT, again and again, while the device stores */
+static int goes_to_meanwhile(struct __test_metadata *_metadata, struct pages *p,
+			     __u64 va, __u32 one, __u32 other)
+{
+	struct vm_device *d = p->device;
+	struct timespec start, now;
+	long ms;
+
+	for (int i = 0; i < PAGES; i++)
+		memset(guest_ptr(d->guest, p->ipa[i]), 0, PAGE);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	edu_store_begin(&d->edu, va, HALF);
+	do {
+		ASSERT_OK(edu_attach(&d->edu, one));
+		ASSERT_OK(edu_attach(&d->edu, other));
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		ms = (now.tv_sec - start.tv_sec) * 1000 +
+		     (now.tv_nsec - start.tv_nsec) / 1000000;
+	} while (ms < 200);
+	ASSERT_EQ(0, edu_wait(&d->edu));
+	return found_in(p);
+}
+
+TEST_F(nested, dma_does_not_stop_while_the_guest_changes_its_table)
+{
+	struct vm_device *d = &self->d;
+	struct stage1 other;
+	__u64 cds = cd_table(d->guest, 0);
+	__u32 hwpt;
+
+	stage1_init(&other, d->guest, variant->levels);
+	stage1_map(&d->s1, VA, self->p.ipa[0], PAGE, 0);
+	stage1_map(&other, VA, self->p.ipa[1], PAGE, 0);
+	cd_write(d->guest, cds, 0, &other, ASID + 1);
+	ASSERT_OK(hwpt_alloc_ste(d->fd, d->edu.id, d->viommu, ste_stage1(cds, 0), &hwpt));
+	for (int i = 0; i < 8; i++) {
+		int page = goes_to_meanwhile(_metadata, &self->p, VA, d->nested, hwpt);
+
+		EXPECT_TRUE(page == 0 || page == 1) {
+			TH_LOG("it went to page %d", page);
+		}
+	}
+}
+
+TEST_F(nested, dma_goes_nowhere_else_while_the_entry_changes)
+{
+	const struct ste stes[] = { ste_abort(), ste_bypass(), ste_invalid() };
+	struct vm_device *d = &self->d;
+
+	stage1_map(&d->s1, VA, self->p.ipa[0], PAGE, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(stes); i++) {
+		__u32 hwpt;
+		int page;
+
+		ASSERT_OK(hwpt_alloc_ste(d->fd, d->edu.id, d->viommu, stes[i], &hwpt));
+		page = goes_to_meanwhile(_metadata, &self->p, VA, d->nested, hwpt);
+		EXPECT_TRUE(page == 0 || page == NOWHERE);
+		/* To the host's own stage 2, under another VMID, too */
+		page = goes_to_meanwhile(_metadata, &self->p, VA, d->nested, d->parent);
+		EXPECT_TRUE(page == 0 || page == NOWHERE);
+		ASSERT_OK(edu_attach(&d->edu, d->nested));
+		ASSERT_OK(destroy(d->fd, hwpt));
+	}
+	EXPECT_EQ(0, goes_to(&self->p, VA));
+}
+
+/* ---- Seen by the host ---- */
+
+#define TRACING	"/sys/kernel/tracing/instances/nested_hw"
+
+static void put(struct __test_metadata *_metadata, const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC);
+
+	ASSERT_LE(0, fd) {
+		TH_LOG("%s: %s", path, strerror(errno));
+	}
+	ASSERT_EQ(strlen(text), write(fd, text, strlen(text)));
+	close(fd);
+}
+
+/* How often a word is in the trace; then forget it. */
+static int count_traced(struct __test_metadata *_metadata, const char *word)
+{
+	static char text[65536];
+	int fd = open(TRACING "/trace", O_RDONLY), count = 0;
+	size_t length = 0;
+	ssize_t got;
+
+	ASSERT_LE(0, fd);
+	while ((got = read(fd, text + length, sizeof(text) - 1 - length)) > 0)
+		length += got;
+	close(fd);
+	text[length] = '\0';
+	for (char *at = text; (at = strstr(at, word)); at++)
+		count++;
+	put(_metadata, TRACING "/trace", "");
+	return count;
+}
+
+TEST_F(nested, the_entry_is_traced_in_words)
+{
+	struct vm_device *d = &self->d;
+
+	if (access("/sys/kernel/tracing/events/arm_smmu_v3", F_OK))
+		SKIP(return, "there are no tracepoints");
+	mkdir(TRACING, 0700);
+	put(_metadata, TRACING "/events/arm_smmu_v3/enable", "1");
+	/* First it aborts, then it has nothing left of what it was */
+	attach_ste(_metadata, d, ste_abort());
+	EXPECT_EQ(2, count_traced(_metadata, " abort "));
+	attach_ste(_metadata, d, ste_stage1(d->cds, 0));
+	EXPECT_EQ(1, count_traced(_metadata, " nested "));
+	/* From one VMID to another it takes a gap */
+	ASSERT_OK(edu_attach(&d->edu, d->parent));
+	EXPECT_EQ(2, count_traced(_metadata, " abort "));
+	ASSERT_OK(edu_attach(&d->edu, d->nested));
+	EXPECT_EQ(1, count_traced(_metadata, " nested "));
+	rmdir(TRACING);
 }
 
 /* ---- Stage 2 is the host's ---- */
@@ -616,7 +743,11 @@ TEST_F(nested, objects_are_refused_where_they_do_not_fit)
 	EXPECT_ERRNO(EEXIST, vdevice_alloc_at(d->fd, d->viommu, d->edu.id, VSID + 1, &id));
 	ASSERT_OK(destroy(d->fd, d->vdevice));
 	EXPECT_ERRNO(EINVAL, vdevice_alloc_at(d->fd, d->viommu, d->edu.id, 1ULL << 32, &id));
+	/* Without a name in the VM it has no place in its stage 1 either */
+	ASSERT_OK(edu_detach(&d->edu));
+	EXPECT_ERRNO(ENOENT, edu_attach(&d->edu, d->nested));
 	EXPECT_OK(vdevice_alloc_at(d->fd, d->viommu, d->edu.id, U32_MAX, &id));
+	ASSERT_OK(edu_attach(&d->edu, d->nested));
 	EXPECT_ERRNO(EBUSY, destroy(d->fd, d->viommu));
 	EXPECT_ERRNO(EBUSY, destroy(d->fd, d->parent));
 	EXPECT_ERRNO(EBUSY, destroy(d->fd, d->nested));
