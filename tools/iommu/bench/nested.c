@@ -95,32 +95,32 @@ static void destroy(const struct nested *nested, __u32 id)
 	IOCTL(nested->iommu, IOMMU_DESTROY, &destroy);
 }
 
-static void invalidate(const struct nested *nested, __u32 id, __u32 type, const void *entries,
-		       size_t entry_size, __u32 count)
+static void invalidate(const struct nested *nested, struct iommu_hwpt_invalidate *invalidate,
+		       __u32 count)
 {
-	struct iommu_hwpt_invalidate invalidate = {
-		.size = sizeof(invalidate),
-		.hwpt_id = id,
-		.data_uptr = (uintptr_t)entries,
-		.data_type = type,
-		.entry_len = entry_size,
-		.entry_num = count,
-	};
-
-	IOCTL(nested->iommu, IOMMU_HWPT_INVALIDATE, &invalidate);
-	if (invalidate.entry_num != count)
-		fail("%u of %u invalidations were done", invalidate.entry_num, count);
+	invalidate->entry_num = count;
+	IOCTL(nested->iommu, IOMMU_HWPT_INVALIDATE, invalidate);
+	if (invalidate->entry_num != count)
+		fail("%u of %u invalidations were done", invalidate->entry_num, count);
 }
 
 static void measure_invalidate(const struct nested *nested, __u32 id, __u32 type,
 			       const void *entries, size_t entry_size, const char *what)
 {
+	struct iommu_hwpt_invalidate call = {
+		.size = sizeof(call),
+		.hwpt_id = id,
+		.data_uptr = (uintptr_t)entries,
+		.data_type = type,
+		.entry_len = entry_size,
+	};
+
 	for (__u32 count = 1; count <= ENTRIES; count *= 16) {
 		struct figure figure = {};
 		char kind[16];
 
 		while (!settled_small(&figure))
-			MEASURE(&figure, invalidate(nested, id, type, entries, entry_size, count));
+			MEASURE(&figure, invalidate(nested, &call, count));
 		snprintf(kind, sizeof(kind), "%u", count);
 		figure_tell(&figure, "ours", what, kind, count);
 	}

@@ -73,13 +73,15 @@ def read_goals(lines):
 
 def for_machine(rows, name):
     """The rows as they hold elsewhere than on the machine that their peers' figures and
-    goals in numbers come from: goals that follow what was measured stay."""
+    goals in numbers come from: goals that follow what was measured stay where there
+    is hardware."""
     kept = []
     for row in rows:
         if row.machine == name:
             kept.append(row)
             continue
-        terms = [term for term in row.goal.split(", ") if re.search("[a-z]", term)]
+        terms = [term for term in row.goal.split(", ")
+                 if re.search("[a-z]", term) and not name.endswith("-mock")]
         kept.append(row._replace(peer=None, peer_of="-", iommufd72=None,
                                  goal=", ".join(terms) or "-"))
     return kept
