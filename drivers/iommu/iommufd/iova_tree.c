@@ -70,6 +70,9 @@ struct iova_area *iova_map_find_area(struct iova_map *map, unsigned long start,
  */
 struct iova_area *iova_map_next_area(struct iova_area *area, unsigned long last)
 {
+	/* Where the range ends here, nothing need be looked for */
+	if (area->last >= last)
+		return NULL;
 	area = to_area(rb_next(&area->node));
 	return area && area->iova <= last ? area : NULL;
 }

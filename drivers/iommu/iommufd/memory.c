@@ -135,6 +135,20 @@ static int split_at(struct iommufd_memory *memory, unsigned long index)
 /* Where a span is pages that are all alone, each would be a call of its own */
 #define UNPIN_BATCH 16
 
+/* Let no span reach over an edge of a range; most memories have none yet */
+static int split_edges(struct iommufd_memory *memory, unsigned long first,
+		       unsigned long last)
+{
+	int rc;
+
+	if (RB_EMPTY_ROOT(&memory->spans))
+		return 0;
+	rc = split_at(memory, first);
+	if (!rc && last != ULONG_MAX)
+		rc = split_at(memory, last + 1);
+	return rc;
+}
+
 /* The unpin operation of sources that pin pages as GUP does */
 void memory_unpin_pages(struct iommufd_memory *memory, const u64 *extents,
 			unsigned int nr)
@@ -410,9 +424,7 @@ int iommufd_memory_pin(struct iommufd_memory *memory, unsigned long first,
 	if (iommufd_memory_is_io(memory))
 		return 0;
 	mutex_lock(&memory->lock);
-	rc = split_at(memory, first);
-	if (!rc && last != ULONG_MAX)
-		rc = split_at(memory, last + 1);
+	rc = split_edges(memory, first, last);
 
 	while (!rc && index <= last) {
 		span = memory_span_find(memory, index);
