@@ -10,7 +10,6 @@
 #include <linux/limits.h>
 #include <linux/lockdep.h>
 #include <linux/mm.h>
-#include <linux/nospec.h>
 #include <linux/slab.h>
 
 #include "id_table.h"
@@ -21,11 +20,6 @@
 static void *free_slot(u32 next)
 {
 	return (void *)(((unsigned long)next << 1) | 1);
-}
-
-static bool slot_is_free(const void *slot)
-{
-	return (unsigned long)slot & 1;
 }
 
 static u32 slot_next_free(const void *slot)
@@ -163,26 +157,6 @@ void id_table_free(struct id_table *table, u32 id)
 	table->free = id;
 	table->used--;
 	spin_unlock(&table->lock);
-}
-
-/**
- * id_table_load - What does an id show?
- * @table: table, locked
- * @id: any number
- *
- * Return: the pointer, or NULL where it shows nothing or is not taken.
- */
-void *id_table_load(struct id_table *table, u32 id)
-{
-	u32 chunk = id / ID_CHUNK;
-	void *slot;
-
-	lockdep_assert_held(&table->lock);
-	if (chunk >= table->nr_chunks)
-		return NULL;
-	chunk = array_index_nospec(chunk, table->nr_chunks);
-	slot = table->chunks[chunk][id % ID_CHUNK];
-	return slot_is_free(slot) ? NULL : slot;
 }
 
 /**

@@ -5,6 +5,8 @@
 #ifndef __IOMMUFD_ID_TABLE_H
 #define __IOMMUFD_ID_TABLE_H
 
+#include <linux/lockdep.h>
+#include <linux/nospec.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -37,8 +39,32 @@ void id_table_init(struct id_table *table);
 void id_table_destroy(struct id_table *table);
 int id_table_alloc(struct id_table *table, u32 *id);
 void id_table_free(struct id_table *table, u32 id);
-void *id_table_load(struct id_table *table, u32 id);
 void id_table_store(struct id_table *table, u32 id, void *object);
 void *id_table_find(struct id_table *table, unsigned long *id);
+
+static inline bool id_slot_is_free(const void *slot)
+{
+	return (unsigned long)slot & 1;
+}
+
+/**
+ * id_table_load - What does an id show?
+ * @table: table, locked
+ * @id: any number
+ *
+ * Return: the pointer, or NULL where it shows nothing or is not taken.
+ */
+static inline void *id_table_load(struct id_table *table, u32 id)
+{
+	u32 chunk = id / ID_CHUNK;
+	void *slot;
+
+	lockdep_assert_held(&table->lock);
+	if (chunk >= table->nr_chunks)
+		return NULL;
+	chunk = array_index_nospec(chunk, table->nr_chunks);
+	slot = table->chunks[chunk][id % ID_CHUNK];
+	return id_slot_is_free(slot) ? NULL : slot;
+}
 
 #endif /* __IOMMUFD_ID_TABLE_H */

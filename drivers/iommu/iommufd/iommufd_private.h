@@ -33,6 +33,7 @@
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/wait.h>
+#include <linux/uaccess.h>
 #include <linux/xarray.h>
 #include <uapi/linux/iommufd.h>
 
@@ -160,6 +161,34 @@ struct iommufd_ucmd {
 	u32 user_size;
 	void *cmd;
 };
+
+/*
+ * Read a struct that consists of whole words of 32 bits. A few steps for each are
+ * less than what copy_from_user() takes to find its way.
+ */
+static inline int iommufd_read_words(void *to, const void __user *from,
+				     size_t size)
+{
+	size_t at;
+
+	if (!IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS))
+		return copy_from_user(to, from, size) ? -EFAULT : 0;
+
+	if (!user_access_begin(from, size))
+		return -EFAULT;
+	for (at = 0; at + sizeof(u64) <= size; at += sizeof(u64))
+		unsafe_get_user(*(u64 *)(to + at),
+				(const u64 __user *)(from + at), out_fault);
+	if (at < size)
+		unsafe_get_user(*(u32 *)(to + at),
+				(const u32 __user *)(from + at), out_fault);
+	user_access_end();
+	return 0;
+
+out_fault:
+	user_access_end();
+	return -EFAULT;
+}
 
 int iommufd_ucmd_respond(struct iommufd_ucmd *ucmd, size_t size);
 struct device *iommufd_misc_device(void);

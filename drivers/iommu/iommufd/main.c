@@ -41,7 +41,8 @@ struct iommufd_ioctl {
 #define IOCTL(_cmd, _execute, _struct, _last)                        \
 	[_IOC_NR(_cmd) - IOMMUFD_CMD_BASE] = {                       \
 		.execute = _execute,                                 \
-		.size = sizeof(struct _struct),                      \
+		.size = sizeof(struct _struct) +                     \
+			BUILD_BUG_ON_ZERO(sizeof(struct _struct) % 4), \
 		.min_size = offsetofend(struct _struct, _last),      \
 	}
 
@@ -132,6 +133,21 @@ int iommufd_ucmd_respond(struct iommufd_ucmd *ucmd, size_t size)
 	return 0;
 }
 
+/* Read the struct, of which the user may know less or more than we do */
+static int read_struct(struct iommufd_ucmd *ucmd, union iommufd_cmd *buf,
+		       const struct iommufd_ioctl *ioctl)
+{
+	/* Every struct begins with its size */
+	if (get_user(ucmd->user_size, (u32 __user *)ucmd->ubuffer))
+		return -EFAULT;
+	if (likely(ucmd->user_size == ioctl->size))
+		return iommufd_read_words(buf, ucmd->ubuffer, ioctl->size);
+	if (ucmd->user_size < ioctl->min_size)
+		return -EINVAL;
+	return copy_struct_from_user(buf, ioctl->size, ucmd->ubuffer,
+				     ucmd->user_size);
+}
+
 static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
 			       unsigned long arg)
 {
@@ -155,13 +171,7 @@ static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
 	if (!ioctl->execute)
 		return -ENOIOCTLCMD;
 
-	/* Every struct begins with its size */
-	if (get_user(ucmd.user_size, (u32 __user *)ucmd.ubuffer))
-		return -EFAULT;
-	if (ucmd.user_size < ioctl->min_size)
-		return -EINVAL;
-	rc = copy_struct_from_user(&buf, ioctl->size, ucmd.ubuffer,
-				   ucmd.user_size);
+	rc = read_struct(&ucmd, &buf, ioctl);
 	if (rc)
 		return rc;
 	ucmd.cmd = &buf;
