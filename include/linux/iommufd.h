@@ -401,7 +401,8 @@ struct iommu_user_entry {
 #define IOMMU_USER_ENTRY(_type, _struct, _min_last, _handle)                 \
 	{                                                                    \
 		.type = (_type),                                             \
-		.size = sizeof(_struct),                                     \
+		.size = sizeof(_struct) +                                    \
+			BUILD_BUG_ON_ZERO(sizeof(_struct) % 4),              \
 		.min_size = offsetofend(_struct, _min_last),                 \
 		.align = __alignof__(_struct),                               \
 		.handle = (_handle),                                         \

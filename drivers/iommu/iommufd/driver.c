@@ -14,7 +14,8 @@
 
 /* What is copied of an array at once, where it is long; and on the stack */
 #define WALK_BLOCK 4096
-#define WALK_STACK 256
+#define WALK_STACK 192
+#define WALK_ONE   32
 
 /* Entries that are not as long as the kernel's, one by one; how many went well */
 static u32 copy_odd_entries(const struct iommu_user_data_array *array,
@@ -60,7 +61,7 @@ static int walk_check(const struct iommu_user_data_array *array,
 	if (!array->entry_num)
 		return 0;
 	if (array->entry_len < entry->min_size ||
-	    array->entry_len % entry->align)
+	    !IS_ALIGNED(array->entry_len, entry->align))
 		return -EINVAL;
 	return array->entry_len > IOMMU_USER_DATA_MAX ? -E2BIG : 0;
 }
@@ -104,6 +105,40 @@ static int walk_blocks(const struct iommu_user_data_array *array,
 	}
 }
 
+/* Not inlined: the compiler clears the stack of who calls it too */
+static noinline int walk_many(const struct iommu_user_data_array *array,
+			      const struct iommu_user_entry *entry,
+			      void *context, u32 *done)
+{
+	u64 stack[WALK_STACK / sizeof(u64)];
+	void *block;
+	int rc;
+
+	if (array->entry_num <= sizeof(stack) / entry->size)
+		return walk_blocks(array, entry, context, stack, sizeof(stack),
+				   done);
+	block = kmalloc(WALK_BLOCK, GFP_KERNEL);
+	if (!block)
+		return -ENOMEM;
+	rc = walk_blocks(array, entry, context, block, WALK_BLOCK, done);
+	kfree(block);
+	return rc;
+}
+
+/* What a guest asks for by one command at a time */
+static int walk_one(const struct iommu_user_data_array *array,
+		    const struct iommu_user_entry *entry, void *context,
+		    u32 *done)
+{
+	u64 one[WALK_ONE / sizeof(u64)];
+	int error = 0;
+
+	if (iommufd_read_words(one, array->uptr, entry->size))
+		return -EFAULT;
+	*done = entry->handle(context, one, 1, &error);
+	return error;
+}
+
 /**
  * iommu_walk_user_array - Do what the entries of an array in user memory say
  * @array: the array; its entry_num is set to how many entries were done
@@ -124,28 +159,17 @@ static int walk_blocks(const struct iommu_user_data_array *array,
 int iommu_walk_user_array(struct iommu_user_data_array *array,
 			  const struct iommu_user_entry *entry, void *context)
 {
-	u64 stack[WALK_STACK / sizeof(u64)];
-	void *block = stack;
-	size_t room = sizeof(stack);
 	u32 done = 0;
 	int rc;
 
-	rc = walk_check(array, entry);
-	if (rc || !array->entry_num)
-		goto out_done;
-
-	if (array->entry_num > sizeof(stack) / entry->size) {
-		room = WALK_BLOCK;
-		block = kmalloc(room, GFP_KERNEL);
-		if (!block) {
-			rc = -ENOMEM;
-			goto out_done;
-		}
+	if (array->entry_num == 1 && array->entry_len == entry->size &&
+	    array->type == entry->type && entry->size <= WALK_ONE) {
+		rc = walk_one(array, entry, context, &done);
+	} else {
+		rc = walk_check(array, entry);
+		if (!rc && array->entry_num)
+			rc = walk_many(array, entry, context, &done);
 	}
-	rc = walk_blocks(array, entry, context, block, room, &done);
-	if (block != stack)
-		kfree(block);
-out_done:
 	array->entry_num = done;
 	return rc;
 }

@@ -144,6 +144,8 @@ int mock_hw_queue_init_phys(struct iommufd_hw_queue *queue, u32 index,
 /* What is wrong with an invalidation, of a table of @num entries */
 static inline int mock_check_invalidate(u32 flags, u32 id, u32 num)
 {
+	if (likely(!flags))
+		return id >= num ? -EINVAL : 0;
 	if (flags & ~(IOMMU_TEST_INVALIDATE_FLAG_ALL |
 		      IOMMU_TEST_INVALIDATE_FLAG_BROKEN))
 		return -EOPNOTSUPP;

@@ -58,13 +58,16 @@ static u32 invalidate_iotlb(void *context, void *entries, u32 nr, int *error)
 {
 	const struct iommu_hwpt_invalidate_selftest *entry = entries;
 	struct mock_nested *nested = context;
+	int rc;
 	u32 i;
 
 	for (i = 0; i < nr; i++, entry++) {
-		*error = mock_check_invalidate(entry->flags, entry->iotlb_id,
-					       MOCK_NESTED_DOMAIN_IOTLB_NUM);
-		if (unlikely(*error))
+		rc = mock_check_invalidate(entry->flags, entry->iotlb_id,
+					   MOCK_NESTED_DOMAIN_IOTLB_NUM);
+		if (unlikely(rc)) {
+			*error = rc;
 			break;
+		}
 		if (entry->flags & IOMMU_TEST_INVALIDATE_FLAG_ALL)
 			memset(nested->iotlb, 0, sizeof(nested->iotlb));
 		else

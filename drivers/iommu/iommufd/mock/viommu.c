@@ -19,25 +19,39 @@
 /* The pages that the owner can map: two of them */
 #define MOCK_MMAP_ORDER 1
 
+/* The device that the VM calls by the id, or NULL. Under RCU. */
+static struct mock_device *find_device(struct iommufd_viommu *viommu,
+				       u32 vdev_id)
+{
+	struct device *dev = iommufd_viommu_find_dev(viommu, vdev_id);
+
+	return dev ? to_mock_device(dev) : NULL;
+}
+
 static u32 invalidate_caches(void *context, void *entries, u32 nr, int *error)
 {
 	const struct iommu_viommu_invalidate_selftest *entry = entries;
 	struct iommufd_viommu *viommu = context;
-	struct mock_device *mock;
-	struct device *dev;
+	struct mock_device *mock = NULL;
+	u32 vdev_id = 0;
 	u32 i;
+	int rc;
 
 	/* Devices stay what they are until the end */
 	rcu_read_lock();
 	for (i = 0; i < nr; i++, entry++) {
-		dev = iommufd_viommu_find_dev(viommu, entry->vdev_id);
-		*error = dev ? mock_check_invalidate(entry->flags,
-						     entry->cache_id,
-						     MOCK_DEV_CACHE_NUM) :
-			       -EINVAL;
-		if (unlikely(*error))
+		/* Mostly the device of the entry before */
+		if (!mock || entry->vdev_id != vdev_id) {
+			vdev_id = entry->vdev_id;
+			mock = find_device(viommu, vdev_id);
+		}
+		rc = mock ? mock_check_invalidate(entry->flags, entry->cache_id,
+						  MOCK_DEV_CACHE_NUM) :
+			    -EINVAL;
+		if (unlikely(rc)) {
+			*error = rc;
 			break;
-		mock = to_mock_device(dev);
+		}
 		if (entry->flags & IOMMU_TEST_INVALIDATE_FLAG_ALL)
 			memset(mock->cache, 0, sizeof(mock->cache));
 		else
