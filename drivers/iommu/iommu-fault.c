@@ -33,7 +33,9 @@ static int report_retry(const struct iommu_fault_target *target,
 	return respond_at_once(dev, fault, IOMMU_PAGE_RESP_SUCCESS);
 }
 
-/* The device is to try each access again, and to ask again */
+/*
+ * iommu_fault_retry - The device is to try each access again, and to ask again
+ */
 const struct iommu_fault_target iommu_fault_retry = {
 	.report = report_retry,
 	.all_pasids = true,
@@ -46,7 +48,9 @@ static int report_refuse(const struct iommu_fault_target *target,
 	return respond_at_once(dev, fault, IOMMU_PAGE_RESP_INVALID);
 }
 
-/* The device is to give up each access */
+/*
+ * iommu_fault_refuse - The device is to give up each access
+ */
 const struct iommu_fault_target iommu_fault_refuse = {
 	.report = report_refuse,
 	.all_pasids = true,

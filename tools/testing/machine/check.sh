@@ -151,7 +151,7 @@ step_checkpatch() {
 	# Of a clean file it says nothing.
 	{
 		xargs "$@" --ignore "$ignore" -f <"$out/checkpatch.files" || :
-		"$@" --ignore "$ignore" "$top"/patches/*.patch || :
+		{ "$@" --ignore "$ignore" "$top"/patches/*.patch || :; } | sed "s,^$top/,,"
 		"$@" --ignore "$ignore,NOT_UNIFIED_DIFF" "$out"/messages/* || :
 	} >"$out/checkpatch.said" 2>&1
 	! grep -v -f "$out/checkpatch.accepted" "$out/checkpatch.said"

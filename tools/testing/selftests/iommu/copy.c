@@ -157,9 +157,9 @@ TEST_F(copy, within_one_ioas_is_a_second_area)
 	/* Right behind itself, and from the copy; not over itself. */
 	ASSERT_OK(ioas_copy_at(self->fd, self->src, self->src, TO, 4 * PAGE, AT + 4 * PAGE));
 	EXPECT_ERRNO(EEXIST, ioas_copy_at(self->fd, self->src, self->src, AT, 4 * PAGE,
-					      AT));
+					  AT));
 	EXPECT_ERRNO(EEXIST, ioas_copy_at(self->fd, self->src, self->src, AT, 4 * PAGE,
-					      AT - PAGE));
+					  AT - PAGE));
 	EXPECT_OK(unmap_src(AT, 4 * PAGE));
 	EXPECT_OK(unmap_src(iova, 4 * PAGE));
 	EXPECT_OK(unmap_src(AT + 4 * PAGE, 4 * PAGE));
