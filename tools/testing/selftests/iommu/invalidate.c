@@ -451,11 +451,21 @@ TEST_F(invalidate, the_number_has_to_be_told)
 	*cmd = (struct iommu_hwpt_invalidate){
 		.size = sizeof(*cmd),
 		.hwpt_id = self->id,
+		.data_uptr = (uintptr_t)self->entries,
 		.data_type = variant->target.type,
+		.entry_len = variant->target.entry_len,
+		.entry_num = 2,
 	};
+	put(0, 0, 0);
+	put(1, 0, 4);
 	ASSERT_EQ(0, mprotect(cmd, PAGE, PROT_READ));
 	EXPECT_ERRNO(EFAULT, call(self->fd, IOMMU_HWPT_INVALIDATE, cmd,
 				  "IOMMU_HWPT_INVALIDATE(read-only struct)"));
+	/* Where it is what it was, nobody has to write it. */
+	put(1, 0, 1);
+	EXPECT_OK(call(self->fd, IOMMU_HWPT_INVALIDATE, cmd,
+		       "IOMMU_HWPT_INVALIDATE(read-only struct, all done)"));
+	EXPECT_OK(is_empty(1));
 }
 
 TEST_HARNESS_MAIN
