@@ -55,12 +55,13 @@ static int run_unit(void *data)
 		    readl(world->iommu.reg + DMAR_IQT_REG) >> SHIFT)
 			continue;
 		desc = world->qi.desc + (world->head << SHIFT);
-		if ((desc->qw0 & 0xf) == QI_IWD_TYPE)
+		if ((desc->qw0 & 0xf) == QI_IWD_TYPE) {
 			/* Who waits for it looks at the flushes next */
 			smp_store_release((int *)phys_to_virt(desc->qw1),
 					  (int)(desc->qw0 >> 32));
-		else if (world->nr_flushes < MAX_FLUSHES)
+		} else if (world->nr_flushes < MAX_FLUSHES) {
 			world->flushes[world->nr_flushes++] = *desc;
+		}
 		world->head = (world->head + 1) % QI_LENGTH;
 	}
 	return 0;

@@ -163,11 +163,12 @@ static int alloc_faulting(int fd, __u32 dev, __u32 ioas, struct faulting *f)
 
 /* One is there, with that PASID. */
 #define READ_FAULT(file, pasid_, fault) do { \
-	ASSERT_EQ((int)PGFAULT, iopf_read(file, fault, 2 * PGFAULT)); \
-	EXPECT_EQ((__u32)(pasid_), (fault)->pasid); \
-	EXPECT_TRUE((fault)->flags & IOMMU_PGFAULT_FLAGS_PASID_VALID); \
-	EXPECT_EQ(self->mock.dev, (fault)->dev_id); \
-	EXPECT_EQ(ADDR, (fault)->addr); \
+	struct iommu_hwpt_pgfault *fault_ = (fault); \
+	ASSERT_EQ((int)PGFAULT, iopf_read(file, fault_, 2 * PGFAULT)); \
+	EXPECT_EQ((__u32)(pasid_), fault_->pasid); \
+	EXPECT_TRUE(fault_->flags & IOMMU_PGFAULT_FLAGS_PASID_VALID); \
+	EXPECT_EQ(self->mock.dev, fault_->dev_id); \
+	EXPECT_EQ(ADDR, fault_->addr); \
 } while (0)
 
 #define EXPECT_NO_FAULT(file) do { \
