@@ -5,6 +5,7 @@
 #ifndef _ARM_SMMU_V3_STE_H
 #define _ARM_SMMU_V3_STE_H
 
+#include <linux/bitfield.h>
 #include <linux/types.h>
 
 #include "arm-smmu-v3.h"
@@ -41,5 +42,29 @@ int arm_smmu_plan_ste(const struct arm_smmu_ste *from,
 		      struct arm_smmu_ste steps[ARM_SMMU_STE_MAX_STEPS]);
 void arm_smmu_store_ste(struct arm_smmu_ste *live,
 			const struct arm_smmu_ste *step);
+
+/* What a trace shows of an STE; @config is none that there is if it is not valid */
+struct arm_smmu_ste_view {
+	u64 ptr, ttb;
+	u16 vmid;
+	u8 config, cdmax, dss, eats;
+};
+
+#define ARM_SMMU_STE_INVALID	8
+
+static inline void arm_smmu_view_ste(const struct arm_smmu_ste *ste,
+				     struct arm_smmu_ste_view *view)
+{
+	u64 ste0 = le64_to_cpu(ste->data[0]), ste1 = le64_to_cpu(ste->data[1]);
+
+	view->config = ste0 & STRTAB_STE_0_V ?
+		       FIELD_GET(STRTAB_STE_0_CFG, ste0) : ARM_SMMU_STE_INVALID;
+	view->ptr = ste0 & STRTAB_STE_0_S1CTXPTR_MASK;
+	view->cdmax = FIELD_GET(STRTAB_STE_0_S1CDMAX, ste0);
+	view->dss = FIELD_GET(STRTAB_STE_1_S1DSS, ste1);
+	view->eats = FIELD_GET(STRTAB_STE_1_EATS, ste1);
+	view->vmid = FIELD_GET(STRTAB_STE_2_S2VMID, le64_to_cpu(ste->data[2]));
+	view->ttb = le64_to_cpu(ste->data[3]) & STRTAB_STE_3_S2TTB_MASK;
+}
 
 #endif /* _ARM_SMMU_V3_STE_H */

@@ -8,7 +8,6 @@
 #if !defined(_ARM_SMMU_V3_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
 #define _ARM_SMMU_V3_TRACE_H
 
-#include <linux/bitfield.h>
 #include <linux/device.h>
 #include <linux/tracepoint.h>
 
@@ -25,35 +24,28 @@ TRACE_EVENT(arm_smmu_ste,
 		__field(u32, sid)
 		__field(int, step)
 		__field(int, steps)
-		__array(u64, ste, 4)
+		__field_struct(struct arm_smmu_ste_view, ste)
 	),
 
 	TP_fast_assign(
-		int i;
-
 		__assign_str(smmu, dev_name(smmu));
 		__entry->sid = sid;
 		__entry->step = step;
 		__entry->steps = steps;
-		for (i = 0; i < ARRAY_SIZE(__entry->ste); i++)
-			__entry->ste[i] = le64_to_cpu(ste->data[i]);
+		arm_smmu_view_ste(ste, &__entry->ste);
 	),
 
-	TP_printk("%s sid=%#x step=%d/%d %s S1ContextPtr=%#llx S1CDMax=%llu S1DSS=%llu EATS=%llu S2VMID=%llu S2TTB=%#llx",
+	TP_printk("%s sid=%#x step=%d/%d %s S1ContextPtr=%#llx S1CDMax=%u S1DSS=%u EATS=%u S2VMID=%u S2TTB=%#llx",
 		  __get_str(smmu), __entry->sid, __entry->step, __entry->steps,
-		  !(__entry->ste[0] & STRTAB_STE_0_V) ? "invalid" :
-		  __print_symbolic(FIELD_GET(STRTAB_STE_0_CFG, __entry->ste[0]),
+		  __print_symbolic(__entry->ste.config,
 				   { STRTAB_STE_0_CFG_ABORT, "abort" },
 				   { STRTAB_STE_0_CFG_BYPASS, "bypass" },
 				   { STRTAB_STE_0_CFG_S1_TRANS, "stage-1" },
 				   { STRTAB_STE_0_CFG_S2_TRANS, "stage-2" },
-				   { STRTAB_STE_0_CFG_NESTED, "nested" }),
-		  __entry->ste[0] & STRTAB_STE_0_S1CTXPTR_MASK,
-		  FIELD_GET(STRTAB_STE_0_S1CDMAX, __entry->ste[0]),
-		  FIELD_GET(STRTAB_STE_1_S1DSS, __entry->ste[1]),
-		  FIELD_GET(STRTAB_STE_1_EATS, __entry->ste[1]),
-		  FIELD_GET(STRTAB_STE_2_S2VMID, __entry->ste[2]),
-		  __entry->ste[3] & STRTAB_STE_3_S2TTB_MASK)
+				   { STRTAB_STE_0_CFG_NESTED, "nested" },
+				   { ARM_SMMU_STE_INVALID, "invalid" }),
+		  __entry->ste.ptr, __entry->ste.cdmax, __entry->ste.dss,
+		  __entry->ste.eats, __entry->ste.vmid, __entry->ste.ttb)
 );
 
 #endif /* _ARM_SMMU_V3_TRACE_H */

@@ -57,23 +57,24 @@ static int mock_nested_set_dev_pasid(struct iommu_domain *domain,
 static u32 invalidate_iotlb(void *context, void *entries, u32 nr, int *error)
 {
 	const struct iommu_hwpt_invalidate_selftest *entry = entries;
+	const struct iommu_hwpt_invalidate_selftest *end = entry + nr;
 	struct mock_nested *nested = context;
 	int rc;
-	u32 i;
 
-	for (i = 0; i < nr; i++, entry++) {
+	for (; entry != end; entry++) {
 		rc = mock_check_invalidate(entry->flags, entry->iotlb_id,
 					   MOCK_NESTED_DOMAIN_IOTLB_NUM);
 		if (unlikely(rc)) {
 			*error = rc;
 			break;
 		}
-		if (entry->flags & IOMMU_TEST_INVALIDATE_FLAG_ALL)
+		/* There is but one flag that is no error */
+		if (unlikely(entry->flags))
 			memset(nested->iotlb, 0, sizeof(nested->iotlb));
 		else
 			WRITE_ONCE(nested->iotlb[entry->iotlb_id], 0);
 	}
-	return i;
+	return nr - (end - entry);
 }
 
 static int mock_cache_invalidate_user(struct iommu_domain *domain,
