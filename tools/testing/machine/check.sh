@@ -199,11 +199,14 @@ configure() {
 }
 
 # The directories we work in, and what else our patches touch.
+# What only configurations and architectures have that are not here is left out.
 objects() {
+	elsewhere='^drivers/gpu/\|^drivers/s390/'
+	[ "$arch" = arm64 ] || elsewhere="$elsewhere\|^drivers/acpi/arm64/"
 	echo drivers/iommu/ drivers/vfio/
-	"$here/pristine.py" --patched |
-		grep '\.c$' | grep -v '^drivers/iommu/\|^drivers/vfio/\|^arch/\|^tools/' |
-		sed 's/c$/o/'
+	"$here/pristine.py" --patched | grep '\.c$' |
+		grep -v '^drivers/iommu/\|^drivers/vfio/\|^arch/\|^tools/' |
+		grep -v "$elsewhere" | sed 's/c$/o/'
 }
 
 # compile LOG ARGUMENTS...: everything anew, so that each warning is in the log
