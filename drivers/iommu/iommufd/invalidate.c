@@ -82,13 +82,12 @@ static int invalidate_by_id(struct iommufd_ctx *ictx,
 int iommufd_hwpt_invalidate_ioctl(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_hwpt_invalidate __user *user_cmd = ucmd->ubuffer;
-	struct iommu_hwpt_invalidate *cmd = ucmd->cmd;
 	u32 done;
 	int rc;
 
-	rc = invalidate_by_id(ucmd->ictx, cmd, &done);
-	/* The only output, told on failure as well where it is not what it was */
-	if (done != cmd->entry_num && put_user(done, &user_cmd->entry_num))
+	rc = invalidate_by_id(ucmd->ictx, ucmd->cmd, &done);
+	/* The only output, and told on failure as well */
+	if (put_user(done, &user_cmd->entry_num))
 		return -EFAULT;
 	return rc;
 }

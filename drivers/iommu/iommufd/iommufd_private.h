@@ -169,17 +169,17 @@ struct iommufd_ucmd {
 static inline int iommufd_read_words(void *to, const void __user *from,
 				     size_t size)
 {
-	size_t at;
+	size_t at, end = round_down(size, sizeof(u64));
 
 	if (!IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS))
 		return copy_from_user(to, from, size) ? -EFAULT : 0;
 
 	if (!user_access_begin(from, size))
 		return -EFAULT;
-	for (at = 0; at + sizeof(u64) <= size; at += sizeof(u64))
+	for (at = 0; at != end; at += sizeof(u64))
 		unsafe_get_user(*(u64 *)(to + at),
 				(const u64 __user *)(from + at), out_fault);
-	if (at < size)
+	if (end != size)
 		unsafe_get_user(*(u32 *)(to + at),
 				(const u32 __user *)(from + at), out_fault);
 	user_access_end();
