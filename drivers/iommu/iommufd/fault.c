@@ -10,6 +10,7 @@
 #include <linux/uaccess.h>
 
 #include "fault.h"
+#include "trace.h"
 
 /* The user's numbers are the kernel's */
 static_assert((u32)IOMMU_PGFAULT_PERM_READ == IOMMU_FAULT_PERM_READ);
@@ -71,6 +72,8 @@ int iommufd_fault_queue_add(struct iommufd_fault_queue *queue,
 		list_add_tail(&group->item, &queue->unread);
 		list_add_tail(&group->attach_item, &group->attach->groups);
 	}
+	/* Once it is unlocked the group can be answered, and gone */
+	trace_iommufd_fault(group, rc);
 	spin_unlock_irq(&queue->eventq.lock);
 	if (!rc)
 		iommufd_eventq_wake(&queue->eventq);
@@ -97,6 +100,7 @@ static void group_respond(struct iommufd_fault_queue *queue,
 {
 	lockdep_assert_held(&queue->respond_lock);
 
+	trace_iommufd_fault_response(group, code);
 	/* If the driver cannot, the device does not wait either */
 	iommu_fault_respond(group->attach->dev, &group->prm, code);
 	iommufd_fault_group_put(group);

@@ -70,6 +70,7 @@ struct iommufd_fault {
  * @queue: where they go, referenced
  * @dev: the device
  * @dev_id: the id of its DEVICE object
+ * @ctx: the number of its context, for tracepoints
  * @partial: groups whose last request has not come. Those who report, of whom
  *	there is one at a time, and after them the end of the attachment, need
  *	no lock for it.
@@ -84,6 +85,7 @@ struct iommufd_fault_attach {
 	struct iommufd_fault_queue *queue;
 	struct device *dev;
 	u32 dev_id;
+	u64 ctx;
 	struct list_head partial;
 	struct list_head groups;
 	DECLARE_BITMAP(refused, IOMMUFD_FAULT_MAX_GRPID + 1);

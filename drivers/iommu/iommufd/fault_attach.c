@@ -220,6 +220,7 @@ fault_attach_alloc(struct iommufd_device *idev, ioasid_t pasid,
 	iommufd_eventq_get(&attach->queue->eventq);
 	attach->dev = idev->dev;
 	attach->dev_id = idev->obj.id;
+	attach->ctx = idev->ictx->nr;
 	INIT_LIST_HEAD(&attach->partial);
 	INIT_LIST_HEAD(&attach->groups);
 	return attach;

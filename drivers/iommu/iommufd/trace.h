@@ -13,6 +13,7 @@
 #include <linux/device.h>
 #include <linux/tracepoint.h>
 
+#include "fault.h"
 #include "iommufd_private.h"
 
 DECLARE_EVENT_CLASS(iommufd_object,
@@ -221,6 +222,51 @@ TRACE_EVENT(iommufd_access_attach,
 	),
 	TP_printk("ctx=%llu access=%u ioas=%u result=%d",
 		  __entry->ctx, __entry->id, __entry->ioas, __entry->result)
+);
+
+/* "result" of a complete group: whether there was room for it in the queue */
+DECLARE_EVENT_CLASS(iommufd_fault_group,
+	TP_PROTO(const struct iommufd_fault_group *group, int result),
+	TP_ARGS(group, result),
+	TP_STRUCT__entry(
+		__field(u64, ctx)
+		__field(u32, id)
+		__field(u32, pasid)
+		__field(u32, grpid)
+		__field(u32, requests)
+		__field(u64, addr)
+		__field(u32, perm)
+		__field(int, result)
+		__string(name, dev_name(group->attach->dev))
+	),
+	TP_fast_assign(
+		__entry->ctx = group->attach->ctx;
+		__entry->id = group->dev_id;
+		__entry->pasid =
+			group->prm.flags & IOMMU_FAULT_PAGE_REQUEST_PASID_VALID ?
+			group->prm.pasid : IOMMU_NO_PASID;
+		__entry->grpid = group->prm.grpid;
+		__entry->requests = group->nr_requests;
+		__entry->addr = group->first.addr;
+		__entry->perm = group->first.perm;
+		__entry->result = result;
+		__assign_str(name, dev_name(group->attach->dev));
+	),
+	TP_printk("ctx=%llu device=%u name=%s pasid=%u grpid=%u requests=%u addr=%#llx perm=%#x result=%d",
+		  __entry->ctx, __entry->id, __get_str(name), __entry->pasid,
+		  __entry->grpid, __entry->requests, __entry->addr,
+		  __entry->perm, __entry->result)
+);
+
+DEFINE_EVENT(iommufd_fault_group, iommufd_fault,
+	TP_PROTO(const struct iommufd_fault_group *group, int result),
+	TP_ARGS(group, result)
+);
+
+/* "result" is the code that the device gets, enum iommufd_page_response_code */
+DEFINE_EVENT(iommufd_fault_group, iommufd_fault_response,
+	TP_PROTO(const struct iommufd_fault_group *group, int result),
+	TP_ARGS(group, result)
 );
 
 #endif /* __IOMMUFD_TRACE_H */

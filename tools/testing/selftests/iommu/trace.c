@@ -8,6 +8,7 @@
 
 #include "lib/access.h"
 #include "lib/fdinfo.h"
+#include "lib/iopf.h"
 #include "lib/mock.h"
 #include "lib/testing.h"
 
@@ -267,6 +268,36 @@ TEST_F(trace, an_access_is_attached)
 	ASSERT_EQ(0, close(access));
 	EXPECT_EVENT("access_attach: ctx=%llu access=%u ioas=0 result=0", ctx, id);
 	EXPECT_EVENT("object_destroy: ctx=%llu id=%u type=access", ctx, id);
+}
+
+TEST_F(trace, a_page_fault_is_told_and_answered)
+{
+	struct iommu_hwpt_pgfault faults[2];
+	__u32 ioas, fault, hwpt;
+	__u64 ctx = self->ctx;
+	struct mock mock;
+	int file;
+
+	ASSERT_OK(ioas_alloc(self->fd, &ioas));
+	ASSERT_OK(mock_attach(self->fd, ioas, &mock));
+	ASSERT_OK(iopf_alloc(self->fd, &fault, &file));
+	ASSERT_OK(iopf_hwpt_alloc(self->fd, mock.dev, ioas, 0, fault, &hwpt));
+	ASSERT_OK(mock_replace(self->fd, &mock, hwpt));
+
+	ASSERT_OK(mock_request(self->fd, mock.dev, PARTIAL, 5, AT));
+	ASSERT_OK(mock_request(self->fd, mock.dev, LAST, 5, AT + PAGE));
+	EXPECT_EVENT("fault: ctx=%llu device=%u name=iommufd_mock0 pasid=0 grpid=5 requests=2 addr=%#llx perm=0x2 result=0",
+		     ctx, mock.dev, AT);
+	ASSERT_EQ((int)sizeof(faults), iopf_read(file, faults, sizeof(faults)));
+	ASSERT_OK(iopf_answer(file, faults[0].cookie, SUCCESS));
+	EXPECT_EVENT("fault_response: ctx=%llu device=%u name=iommufd_mock0 pasid=0 grpid=5 requests=2 addr=%#llx perm=0x2 result=%d",
+		     ctx, mock.dev, AT, SUCCESS);
+	/* Nobody has answered this one when the device goes. */
+	ASSERT_OK(mock_request(self->fd, mock.dev, LAST, 6, AT));
+	ASSERT_OK(destroy(self->fd, mock.id));
+	EXPECT_EVENT("fault_response: ctx=%llu device=%u name=iommufd_mock0 pasid=0 grpid=6 requests=1 addr=%#llx perm=0x2 result=%d",
+		     ctx, mock.dev, AT, INVALID);
+	close(file);
 }
 
 TEST_F(trace, nothing_is_traced_that_is_off)
