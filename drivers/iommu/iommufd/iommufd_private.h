@@ -27,6 +27,7 @@
 #ifndef __IOMMUFD_PRIVATE_H
 #define __IOMMUFD_PRIVATE_H
 
+#include <linux/fault-inject-usercopy.h>
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
 #include <linux/list.h>
@@ -174,7 +175,8 @@ static inline int iommufd_read_words(void *to, const void __user *from,
 	if (!IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS))
 		return copy_from_user(to, from, size) ? -EFAULT : 0;
 
-	if (!user_access_begin(from, size))
+	/* As copy_from_user() does */
+	if (should_fail_usercopy() || !user_access_begin(from, size))
 		return -EFAULT;
 	for (at = 0; at != end; at += sizeof(u64))
 		unsafe_get_user(*(u64 *)(to + at),
