@@ -92,24 +92,33 @@ static int dev_pasid_add(struct dmar_domain *domain,
 	return 0;
 }
 
+static struct dev_pasid *dev_pasid_find(struct dmar_domain *domain,
+					struct device_domain_info *info,
+					u32 pasid)
+{
+	struct dev_pasid *dev_pasid;
+
+	lockdep_assert_held(&domain->lock);
+	list_for_each_entry(dev_pasid, &domain->dev_pasids, link) {
+		if (dev_pasid->info == info && dev_pasid->pasid == pasid)
+			return dev_pasid;
+	}
+	return NULL;
+}
+
 /* Returns false where it is not there */
 static bool dev_pasid_del(struct dmar_domain *domain,
 			  struct device_domain_info *info, u32 pasid)
 {
 	struct dev_pasid *dev_pasid;
 	unsigned long flags;
-	bool found = false;
 
 	spin_lock_irqsave(&domain->lock, flags);
-	list_for_each_entry(dev_pasid, &domain->dev_pasids, link) {
-		found = dev_pasid->info == info && dev_pasid->pasid == pasid;
-		if (found) {
-			list_del(&dev_pasid->link);
-			break;
-		}
-	}
+	dev_pasid = dev_pasid_find(domain, info, pasid);
+	if (dev_pasid)
+		list_del(&dev_pasid->link);
 	spin_unlock_irqrestore(&domain->lock, flags);
-	if (!found)
+	if (!dev_pasid)
 		return false;
 
 	kfree(dev_pasid);

@@ -12,7 +12,7 @@
 
 #include "iommu.h"
 
-#define AT	(BIT(39) + BIT(31))
+static const unsigned long at = BIT(39) | BIT(31);
 
 static struct iommu_domain *to_domain(struct kunit *test)
 {
@@ -115,13 +115,13 @@ static void read_range(struct kunit *test, unsigned long iova, size_t size,
 static void what_is_mapped_is_clean(struct kunit *test)
 {
 	/* The first entries of a table, the last ones, and a table between */
-	map(test, AT - SZ_4K, SZ_4K, 1, IOMMU_READ | IOMMU_WRITE);
-	map(test, AT, SZ_4K, 513, IOMMU_READ | IOMMU_WRITE);
-	map(test, AT + SZ_4M, SZ_2M, 3, IOMMU_READ | IOMMU_WRITE);
-	map(test, AT + SZ_1G, SZ_1G, 2, IOMMU_READ);
-	read_clean(test, AT - SZ_4K, SZ_4K + 3UL * SZ_1G);
+	map(test, at - SZ_4K, SZ_4K, 1, IOMMU_READ | IOMMU_WRITE);
+	map(test, at, SZ_4K, 513, IOMMU_READ | IOMMU_WRITE);
+	map(test, at + SZ_4M, SZ_2M, 3, IOMMU_READ | IOMMU_WRITE);
+	map(test, at + SZ_1G, SZ_1G, 2, IOMMU_READ);
+	read_clean(test, at - SZ_4K, SZ_4K + 3UL * SZ_1G);
 	/* What is not mapped is clean too, table or no table */
-	read_clean(test, AT - SZ_8K, SZ_4K);
+	read_clean(test, at - SZ_8K, SZ_4K);
 	read_clean(test, 0, SZ_1G);
 	read_clean(test, BIT(47), BIT(47));
 	read_clean(test, 0, BIT(48));
@@ -132,19 +132,19 @@ static void a_page_is_told_and_cleared(struct kunit *test)
 	unsigned long nr;
 	u64 before;
 
-	map(test, AT, SZ_4K, 1024, IOMMU_READ | IOMMU_WRITE);
+	map(test, at, SZ_4K, 1024, IOMMU_READ | IOMMU_WRITE);
 	for (nr = 0; nr < 1024; nr += nr % 512 < 3 || nr % 512 > 508 ? 1 : 101) {
-		unsigned long iova = AT + nr * SZ_4K;
+		unsigned long iova = at + nr * SZ_4K;
 
 		before = leaf(test, iova)->val;
 		device_writes(test, iova);
-		read_clean(test, AT - SZ_4K, (nr + 1) * SZ_4K);
+		read_clean(test, at - SZ_4K, (nr + 1) * SZ_4K);
 		read_clean(test, iova + SZ_4K, (1024 - nr) * SZ_4K);
-		read_range(test, AT, SZ_4M, IOMMU_DIRTY_NO_CLEAR, iova, SZ_4K);
+		read_range(test, at, SZ_4M, IOMMU_DIRTY_NO_CLEAR, iova, SZ_4K);
 		KUNIT_EXPECT_TRUE(test, is_dirty(test, iova));
 		read_range(test, iova, SZ_4K, 0, iova, SZ_4K);
 		KUNIT_EXPECT_EQ(test, before, leaf(test, iova)->val);
-		read_clean(test, AT, SZ_4M);
+		read_clean(test, at, SZ_4M);
 	}
 }
 
@@ -171,7 +171,7 @@ static void a_large_page_is_told_whole(struct kunit *test)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		unsigned long iova = AT + i * BIT(32), size = sizes[i];
+		unsigned long iova = at + i * BIT(32), size = sizes[i];
 
 		map(test, iova, size, 3, IOMMU_READ | IOMMU_WRITE);
 		device_writes(test, iova + size + 5 * SZ_4K);
@@ -184,16 +184,16 @@ static void a_large_page_is_told_whole(struct kunit *test)
 
 static void a_large_page_read_in_part_stays_dirty(struct kunit *test)
 {
-	map(test, AT, SZ_2M, 2, IOMMU_READ | IOMMU_WRITE);
-	device_writes(test, AT);
-	read_range(test, AT, SZ_4K, 0, AT, SZ_4K);
-	read_range(test, AT + SZ_4K, SZ_2M, 0, AT + SZ_4K, SZ_2M - SZ_4K);
-	read_range(test, AT + SZ_1M, SZ_4K, 0, AT + SZ_1M, SZ_4K);
-	read_range(test, AT, SZ_2M - SZ_4K, 0, AT, SZ_2M - SZ_4K);
-	read_clean(test, AT + SZ_2M, SZ_2M);
-	KUNIT_EXPECT_TRUE(test, is_dirty(test, AT));
-	read_range(test, AT, SZ_2M, 0, AT, SZ_2M);
-	KUNIT_EXPECT_FALSE(test, is_dirty(test, AT));
+	map(test, at, SZ_2M, 2, IOMMU_READ | IOMMU_WRITE);
+	device_writes(test, at);
+	read_range(test, at, SZ_4K, 0, at, SZ_4K);
+	read_range(test, at + SZ_4K, SZ_2M, 0, at + SZ_4K, SZ_2M - SZ_4K);
+	read_range(test, at + SZ_1M, SZ_4K, 0, at + SZ_1M, SZ_4K);
+	read_range(test, at, SZ_2M - SZ_4K, 0, at, SZ_2M - SZ_4K);
+	read_clean(test, at + SZ_2M, SZ_2M);
+	KUNIT_EXPECT_TRUE(test, is_dirty(test, at));
+	read_range(test, at, SZ_2M, 0, at, SZ_2M);
+	KUNIT_EXPECT_FALSE(test, is_dirty(test, at));
 }
 
 static void what_is_mapped_anew_is_clean(struct kunit *test)
@@ -201,18 +201,18 @@ static void what_is_mapped_anew_is_clean(struct kunit *test)
 	struct iommu_domain *domain = to_domain(test);
 	struct iommu_iotlb_gather gather;
 
-	map(test, AT, SZ_4K, 4, IOMMU_READ | IOMMU_WRITE);
-	device_writes(test, AT + SZ_4K);
-	KUNIT_EXPECT_EQ(test, SZ_4G + SZ_8K,
-			domain->ops->iova_to_phys(domain, AT + SZ_4K));
+	map(test, at, SZ_4K, 4, IOMMU_READ | IOMMU_WRITE);
+	device_writes(test, at + SZ_4K);
+	KUNIT_EXPECT_EQ(test, SZ_4G | SZ_8K,
+			domain->ops->iova_to_phys(domain, at + SZ_4K));
 	iommu_iotlb_gather_init(&gather);
 	KUNIT_EXPECT_EQ(test, 4 * SZ_4K,
-			domain->ops->unmap_pages(domain, AT, SZ_4K, 4,
+			domain->ops->unmap_pages(domain, at, SZ_4K, 4,
 						 &gather));
 	domain->ops->iotlb_sync(domain, &gather);
-	read_clean(test, AT, SZ_2M);
-	map(test, AT, SZ_4K, 4, IOMMU_READ | IOMMU_WRITE);
-	read_clean(test, AT, SZ_2M);
+	read_clean(test, at, SZ_2M);
+	map(test, at, SZ_4K, 4, IOMMU_READ | IOMMU_WRITE);
+	read_clean(test, at, SZ_2M);
 }
 
 static void tracking_is_for_devices_to_come_too(struct kunit *test)

