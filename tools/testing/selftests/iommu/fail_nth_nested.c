@@ -83,7 +83,7 @@ static int run_attach(struct world *w)
 	return mock_attach(w->fd, w->hwpt, &w->second);
 }
 
-SCENARIO(attach_to_nested, .prepare = a_nested, .run = run_attach, .own_steps = 3);
+SCENARIO(attach_to_nested, .prepare = a_nested, .run = run_attach, .own_steps = 1);
 
 /* ---- Invalidations ---- */
 

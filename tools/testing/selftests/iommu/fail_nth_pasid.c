@@ -23,7 +23,7 @@ static int run_attach_device(struct world *w)
 }
 
 SCENARIO(attach_device, .prepare = an_ioas_with_areas, .run = run_attach_device,
-	 .own_steps = 8);
+	 .own_steps = 1);
 
 static int run_hwpt_alloc(struct world *w)
 {
