@@ -17,10 +17,10 @@
 #define WALK_STACK 192
 #define WALK_ONE   32
 
-/* Entries that are not as long as the kernel's, one by one; how many went well */
-static u32 copy_odd_entries(const struct iommu_user_data_array *array,
-			    const struct iommu_user_entry *entry, u32 first,
-			    u32 nr, void *to, int *error)
+/* One by one, of any length, until one cannot be read; how many went well */
+static u32 copy_each_entry(const struct iommu_user_data_array *array,
+			   const struct iommu_user_entry *entry, u32 first,
+			   u32 nr, void *to, int *error)
 {
 	void __user *from = array->uptr + array->entry_len * first;
 	u32 i;
@@ -41,16 +41,14 @@ static u32 copy_entries(const struct iommu_user_data_array *array,
 			void *to, int *error)
 {
 	void __user *from = array->uptr + entry->size * first;
-	unsigned long left;
 
 	if (array->entry_len != entry->size)
-		return copy_odd_entries(array, entry, first, nr, to, error);
+		return copy_each_entry(array, entry, first, nr, to, error);
 
-	left = copy_from_user(to, from, nr * entry->size);
-	if (!left)
+	if (!copy_from_user(to, from, nr * entry->size))
 		return nr;
-	*error = -EFAULT;
-	return (nr * entry->size - left) / entry->size;
+	/* How far it came it does not tell exactly on all architectures */
+	return copy_each_entry(array, entry, first, nr, to, error);
 }
 
 static int walk_check(const struct iommu_user_data_array *array,

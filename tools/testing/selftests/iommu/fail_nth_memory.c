@@ -24,7 +24,7 @@ static int two_hwpts_and_holes(struct world *w)
 }
 
 SCENARIO(map_file_with_holes, .prepare = two_hwpts_and_holes, .run = run_map_file,
-	 .own_steps = 8, .makes_pages = true);
+	 .own_steps = 8);
 
 /* Another process has mapped it, and is charged for what is pinned. */
 static int files_of_another(struct world *w)

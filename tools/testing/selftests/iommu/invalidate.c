@@ -371,6 +371,7 @@ TEST_F(invalidate, a_signal_ends_it_between_two_blocks)
 	}, off = {};
 	const __u32 entry_len = variant->target.entry_len;
 	const __u32 total = 64 << 20;
+	const size_t length = (size_t)total * entry_len;
 	const size_t one = 1 << 20;
 	__u32 num = total;
 	__u8 *array;
@@ -380,12 +381,15 @@ TEST_F(invalidate, a_signal_ends_it_between_two_blocks)
 	memory = memfd_create("entries", 0);
 	ASSERT_LE(0, memory);
 	ASSERT_EQ(0, ftruncate(memory, 3 * one));
-	array = mmap(NULL, (size_t)total * entry_len, PROT_NONE,
+	array = mmap(NULL, length, PROT_NONE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	ASSERT_NE(MAP_FAILED, array);
-	for (size_t at = 0; at < (size_t)total * entry_len; at += 3 * one)
-		ASSERT_NE(MAP_FAILED, mmap(array + at, 3 * one, PROT_READ | PROT_WRITE,
+	for (size_t at = 0; at < length; at += 3 * one) {
+		const size_t part = length - at < 3 * one ? length - at : 3 * one;
+
+		ASSERT_NE(MAP_FAILED, mmap(array + at, part, PROT_READ | PROT_WRITE,
 					   MAP_SHARED | MAP_FIXED, memory, 0));
+	}
 	for (size_t at = 0; at < 3 * one / entry_len; at++)
 		put_entry(&variant->target, array + at * entry_len, 0, 0);
 
@@ -396,7 +400,7 @@ TEST_F(invalidate, a_signal_ends_it_between_two_blocks)
 	ASSERT_EQ(0, setitimer(ITIMER_REAL, &off, NULL));
 	EXPECT_LT(num, total);
 	EXPECT_EQ(0, num % (BLOCK_BYTES / entry_len));
-	munmap(array, (size_t)total * entry_len);
+	munmap(array, length);
 }
 
 /* ---- The ioctl ---- */
