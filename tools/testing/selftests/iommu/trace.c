@@ -270,6 +270,9 @@ TEST_F(trace, an_access_is_attached)
 	EXPECT_EVENT("object_destroy: ctx=%llu id=%u type=access", ctx, id);
 }
 
+#define OF_MOCK0 " ctx=%llu device=%u name=iommufd_mock0 pasid=0"
+#define GROUP " grpid=%u requests=%u addr=%#llx perm=0x2 result=%d"
+
 TEST_F(trace, a_page_fault_is_told_and_answered)
 {
 	struct iommu_hwpt_pgfault faults[2];
@@ -286,17 +289,14 @@ TEST_F(trace, a_page_fault_is_told_and_answered)
 
 	ASSERT_OK(mock_request(self->fd, mock.dev, PARTIAL, 5, AT));
 	ASSERT_OK(mock_request(self->fd, mock.dev, LAST, 5, AT + PAGE));
-	EXPECT_EVENT("fault: ctx=%llu device=%u name=iommufd_mock0 pasid=0 grpid=5 requests=2 addr=%#llx perm=0x2 result=0",
-		     ctx, mock.dev, AT);
+	EXPECT_EVENT("fault:" OF_MOCK0 GROUP, ctx, mock.dev, 5, 2, AT, 0);
 	ASSERT_EQ((int)sizeof(faults), iopf_read(file, faults, sizeof(faults)));
 	ASSERT_OK(iopf_answer(file, faults[0].cookie, SUCCESS));
-	EXPECT_EVENT("fault_response: ctx=%llu device=%u name=iommufd_mock0 pasid=0 grpid=5 requests=2 addr=%#llx perm=0x2 result=%d",
-		     ctx, mock.dev, AT, SUCCESS);
+	EXPECT_EVENT("fault_response:" OF_MOCK0 GROUP, ctx, mock.dev, 5, 2, AT, SUCCESS);
 	/* Nobody has answered this one when the device goes. */
 	ASSERT_OK(mock_request(self->fd, mock.dev, LAST, 6, AT));
 	ASSERT_OK(destroy(self->fd, mock.id));
-	EXPECT_EVENT("fault_response: ctx=%llu device=%u name=iommufd_mock0 pasid=0 grpid=6 requests=1 addr=%#llx perm=0x2 result=%d",
-		     ctx, mock.dev, AT, INVALID);
+	EXPECT_EVENT("fault_response:" OF_MOCK0 GROUP, ctx, mock.dev, 6, 1, AT, INVALID);
 	close(file);
 }
 
