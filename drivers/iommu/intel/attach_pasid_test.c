@@ -6,6 +6,7 @@
  * interrupts disabled.
  */
 #include <kunit/test.h>
+#include <linux/async.h>
 #include <linux/bitmap.h>
 #include <linux/cpumask.h>
 #include <linux/iommu.h>
@@ -151,6 +152,11 @@ static int attach_pasid_test_init(struct kunit *test)
 	world = kunit_kzalloc(test, sizeof(*world), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, world);
 	test->priv = world;
+	/*
+	 * What else boots at this time may wait for all CPUs, on that of the
+	 * unit, and so for us.
+	 */
+	async_synchronize_full();
 	start_unit(test, world);
 	plug_device(test, world);
 	world->one = make_domain(test, IOMMU_HWPT_ALLOC_PASID |
