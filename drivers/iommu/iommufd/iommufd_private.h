@@ -16,11 +16,15 @@
  *	iommufd_group.lock		attach, replace and detach of a group
  *	iova_map.rwsem			areas and the list of HWPTs of an IOAS
  *	iommufd_memory.lock		extents and pin counts
+ *	dma_buf.resv			where domains have a device's memory; an
+ *					exporter holds its own locks around it
  *	iommufd_accounts.lock		what memory is charged to whom
  *	iommufd_ctx.doorbell_lock	doorbells (inside iommu_group's own mutex)
  *	iommufd_fault_queue.respond_lock
  *					a device gets its answer
  *	dev_iommu.lock			a device's faults are reported
+ *	iommufd_vevent_ring.read_lock	one reader at a time; may fault on his buffer
+ *	veventqs_lock			lists of VEVENTQs; leaf
  *	iommufd_eventq.lock		what files of events hold; in interrupts
  *	iommufd_ctx.objects.lock	leaf
  */
