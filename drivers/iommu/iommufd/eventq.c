@@ -11,6 +11,7 @@
 #include <linux/poll.h>
 
 #include "eventq.h"
+#include "iommufd_private.h"
 
 void iommufd_eventq_init(struct iommufd_eventq *eventq,
 			 const struct iommufd_eventq_ops *ops)
@@ -128,7 +129,7 @@ static const struct file_operations eventq_fops = {
  * Make the file. Returns a file descriptor that the caller gives to the user by
  * fd_install(), or takes back by put_unused_fd() and fput().
  */
-int iommufd_eventq_open(struct iommufd_eventq *eventq, struct file **filep)
+static int eventq_open(struct iommufd_eventq *eventq, struct file **filep)
 {
 	struct file *file;
 	int fd;
@@ -147,4 +148,38 @@ int iommufd_eventq_open(struct iommufd_eventq *eventq, struct file **filep)
 	iommufd_eventq_get(eventq);
 	*filep = file;
 	return fd;
+}
+
+/*
+ * Give the user the object by its id, and the file, in the struct at hand. On
+ * error the object is gone.
+ */
+int iommufd_eventq_give(struct iommufd_ucmd *ucmd, struct iommufd_object *obj,
+			struct iommufd_eventq *eventq, u32 *out_id,
+			u32 *out_fd, size_t size)
+{
+	struct file *file;
+	int fd, rc;
+
+	fd = eventq_open(eventq, &file);
+	if (fd < 0) {
+		rc = fd;
+		goto out_abort;
+	}
+	*out_id = obj->id;
+	*out_fd = fd;
+	rc = iommufd_ucmd_respond(ucmd, size);
+	if (rc)
+		goto out_file;
+
+	iommufd_object_publish(ucmd->ictx, obj);
+	fd_install(fd, file);
+	return 0;
+
+out_file:
+	put_unused_fd(fd);
+	fput(file);
+out_abort:
+	iommufd_object_abort(ucmd->ictx, obj);
+	return rc;
 }

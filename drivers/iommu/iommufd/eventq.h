@@ -14,6 +14,8 @@
 
 struct file;
 struct iommufd_eventq;
+struct iommufd_object;
+struct iommufd_ucmd;
 
 /**
  * struct iommufd_eventq_ops - what the kinds do differently
@@ -60,7 +62,9 @@ struct iommufd_eventq {
 void iommufd_eventq_init(struct iommufd_eventq *eventq,
 			 const struct iommufd_eventq_ops *ops);
 void iommufd_eventq_put(struct iommufd_eventq *eventq);
-int iommufd_eventq_open(struct iommufd_eventq *eventq, struct file **filep);
+int iommufd_eventq_give(struct iommufd_ucmd *ucmd, struct iommufd_object *obj,
+			struct iommufd_eventq *eventq, u32 *out_id,
+			u32 *out_fd, size_t size);
 void iommufd_eventq_end(struct iommufd_eventq *eventq);
 
 /* After something was put in, and its lock given up; from any context */

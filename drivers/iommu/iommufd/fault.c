@@ -3,7 +3,6 @@
  * FAULT: the queue of page faults, its file, and the object that names it.
  */
 #include <linux/fs.h>
-#include <linux/file.h>
 #include <linux/iommu-fault.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -425,8 +424,6 @@ int iommufd_fault_alloc_ioctl(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_fault_alloc *cmd = ucmd->cmd;
 	struct iommufd_fault *fault;
-	struct file *file;
-	int fd, rc;
 
 	if (cmd->flags)
 		return -EOPNOTSUPP;
@@ -434,25 +431,7 @@ int iommufd_fault_alloc_ioctl(struct iommufd_ucmd *ucmd)
 	fault = fault_alloc(ucmd->ictx);
 	if (IS_ERR(fault))
 		return PTR_ERR(fault);
-	fd = iommufd_eventq_open(&fault->queue->eventq, &file);
-	if (fd < 0) {
-		rc = fd;
-		goto out_abort;
-	}
-	cmd->out_fault_id = fault->obj.id;
-	cmd->out_fault_fd = fd;
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
-	if (rc)
-		goto out_file;
-
-	iommufd_object_publish(ucmd->ictx, &fault->obj);
-	fd_install(fd, file);
-	return 0;
-
-out_file:
-	put_unused_fd(fd);
-	fput(file);
-out_abort:
-	iommufd_object_abort(ucmd->ictx, &fault->obj);
-	return rc;
+	return iommufd_eventq_give(ucmd, &fault->obj, &fault->queue->eventq,
+				   &cmd->out_fault_id, &cmd->out_fault_fd,
+				   sizeof(*cmd));
 }

@@ -2,7 +2,6 @@
 /*
  * VEVENTQ: the queue of a VIOMMU's events, its file, and the object.
  */
-#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/iommufd.h>
 #include <linux/rculist.h>
@@ -285,31 +284,11 @@ int iommufd_veventq_alloc_ioctl(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_veventq_alloc *cmd = ucmd->cmd;
 	struct iommufd_veventq *veventq;
-	struct file *file;
-	int fd, rc;
 
 	veventq = veventq_build_by_id(ucmd->ictx, cmd);
 	if (IS_ERR(veventq))
 		return PTR_ERR(veventq);
-	fd = iommufd_eventq_open(&veventq->ring->eventq, &file);
-	if (fd < 0) {
-		rc = fd;
-		goto out_abort;
-	}
-	cmd->out_veventq_id = veventq->obj.id;
-	cmd->out_veventq_fd = fd;
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
-	if (rc)
-		goto out_file;
-
-	iommufd_object_publish(ucmd->ictx, &veventq->obj);
-	fd_install(fd, file);
-	return 0;
-
-out_file:
-	put_unused_fd(fd);
-	fput(file);
-out_abort:
-	iommufd_object_abort(ucmd->ictx, &veventq->obj);
-	return rc;
+	return iommufd_eventq_give(ucmd, &veventq->obj, &veventq->ring->eventq,
+				   &cmd->out_veventq_id, &cmd->out_veventq_fd,
+				   sizeof(*cmd));
 }
