@@ -144,8 +144,8 @@ static int walk_one(const struct iommu_user_data_array *array,
  * @context: given to the handle function
  *
  * Entries are read from user memory in blocks of 4 KiB at most; what is handled of
- * each is what one read of it gave. Between blocks a signal ends the walk. What is wrong with an entry is told after all
- * that are before it have been done.
+ * each is what one read of it gave. Between blocks a signal ends the walk. What
+ * is wrong with an entry is told after all that are before it have been done.
  *
  * An array of none does nothing, for the right type.
  *
