@@ -161,6 +161,25 @@ int edu_find(struct edu *edu, unsigned int which)
 	return 0;
 }
 
+int edu_keep_enabled(struct edu *edu)
+{
+	char path[512], count[16], bdf[sizeof(edu->bdf)];
+	int err;
+
+	strcpy(bdf, edu->bdf);
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/enable", bdf);
+	if (!read_line(path, count, sizeof(count)))
+		return -EIO;
+	if (atoi(count) > 0)
+		return 0;
+	/* Sysfs enables no device that a driver has. */
+	err = write_file("/sys/bus/pci/drivers/vfio-pci/unbind", bdf) ?:
+	      write_file(path, "1") ?: give_to_vfio(bdf);
+	if (!err)
+		look_at(edu, bdf);
+	return err;
+}
+
 int edu_find_resettable(struct edu *edu)
 {
 	struct edu all[16];

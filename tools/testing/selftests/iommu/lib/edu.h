@@ -33,6 +33,12 @@ struct edu {
 int edu_find(struct edu *edu, unsigned int which);
 /* The first device of another kind, which is to VFIO as they are: see shmem.h. */
 int edu_find_other(struct edu *edu, const char *modalias);
+/*
+ * Have the PCI core keep it enabled while nobody has it open, so that to open and to
+ * close it asks ACPI nothing: 6.1's interpreter uses objects that it has freed after
+ * an allocation of its own has failed.
+ */
+int edu_keep_enabled(struct edu *edu);
 /* One that can be reset: it is alone behind a root port. */
 int edu_find_resettable(struct edu *edu);
 /*

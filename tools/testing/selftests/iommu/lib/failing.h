@@ -83,8 +83,10 @@ FIXTURE_SETUP(fail_nth)
 	if (!mock_exists(fd))
 		SKIP_TEST("this kernel has no mock IOMMU: CONFIG_IOMMUFD_TEST");
 	close(fd);
-	if (variant->on_edu)
+	if (variant->on_edu) {
 		find_edu(_metadata, &self->world.edu, 0);
+		ASSERT_OK(edu_keep_enabled(&self->world.edu));
+	}
 	if (variant->on_huge_pages)
 		self->world.huge = alloc_memory(_metadata, MEMORY_THP, 2 * HUGE);
 	self->nth = fault_open();
