@@ -26,18 +26,6 @@ bool intel_dirty_capable(struct device_domain_info *info)
 	return info->pasid_table && intel_dirty_supported(info->iommu);
 }
 
-/**
- * intel_dirty_supported - Can a unit set dirty bits?
- * @iommu: The remapping unit
- *
- * Return: true if it can, in second-stage page tables.
- */
-bool intel_dirty_supported(struct intel_iommu *iommu)
-{
-	return sm_supported(iommu) && ecap_slts(iommu->ecap) &&
-	       ecap_slads(iommu->ecap) && ecap_smpwc(iommu->ecap);
-}
-
 /*
  * Change an entry that is in use: what the unit remembers of it, and the IOTLBs,
  * in which a page may be without a need to set its dirty bit, have to go.
