@@ -1,76 +1,151 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Compile drivers/iommu and drivers/vfio after each step of build/series, warnings as errors.
-# Usage: series-build.sh x86|arm64 [FIRST]    stops at the first failure; FIRST: the number of
-#        the first step to compile, those before are only applied. 'series.sh --build' calls it
+# Compile what the series touches after each of its steps, warnings as errors.
+# Usage: [ARCH=x86|arm64] series-build.sh    after 'series.sh'; goes on behind a step that
+#        fails, and does not compile what an earlier run has. 'make series BUILD=1' calls it
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../../.." && pwd)
 work=$top/build/series-build
-arch=$1
-first=${2:-1}
-out=$work/$arch
-. "$here/arch.sh"
+tree=$work/tree
+arches=${ARCH:-x86 arm64}
+configs="perf mock check iommufd series"
 
-# A tree of its own, from the tarball: each run starts at the base.
-rm -rf "$work"
-mkdir -p "$work/tree" "$out"
+mkdir -p "$work/passed"
+exec 9>"$work/.lock"
+flock -n 9 || { echo "series: another one is at work in $work"; exit 1; }
 # Another make may write the series anew meanwhile.
+rm -rf "$work/series"
 cp -a "$top/build/series" "$work/series"
-base=$(cd "$here" && python3 -c 'import tree; print(tree.base_tarball())')
-echo "series: unpacking $base"
-tar -xf "$base" -C "$work/tree" --strip-components=1
-# Else git apply takes paths from the top of the repository around it.
-export GIT_CEILING_DIRECTORIES="$work"
 
-fragments=
-for name in common "$arch" perf check "check-$arch" iommufd; do
-	fragments="$fragments $here/config/$name.config"
-done
+# git with nothing of the user's, and without the work that a scratch tree need not have
+in_tree() {
+	GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null git -C "$tree" \
+		-c core.compression=0 -c gc.auto=0 -c user.name=series -c user.email=series "$@"
+}
 
-# Options that a later step brings cannot stick yet; at the end all have to.
-configure() {
-	# shellcheck disable=SC2086,SC2154 # one word a file; arch.sh sets cross
-	"$here/kconfig.sh" "$out" -C "$work/tree" "ARCH=$arch" "CROSS_COMPILE=$cross" -- \
-		$fragments >"$out.config.log" 2>&1
+# The base is a commit: going back to it writes only the files that differ, so make
+# compiles what depends on them and nothing else.
+python_tree() {
+	(cd "$here" && python3 -c "import tree; print($1)")
+}
+identity=$(python_tree 'tree.base_identity(tree.base_tarball())')
+if [ "$(cat "$work/base" 2>/dev/null || :)" != "$identity" ]; then
+	base=$(python_tree 'tree.base_tarball()')
+	echo "series: unpacking $base"
+	rm -rf "$work/base" "$work/passed" "$tree"
+	mkdir -p "$work/passed" "$tree"
+	tar -xf "$base" -C "$tree" --strip-components=1
+	in_tree init -q
+	in_tree add -A -f
+	in_tree commit -q -m base
+	echo "$identity" >"$work/base"
+fi
+in_tree reset -q --hard
+in_tree clean -q -f -d -x
+
+# use ARCH: what depends on it
+use() {
+	arch=$1
+	out=$work/$arch
+	. "$here/arch.sh"
+	fragments=
+	for config in common "$arch" $configs "check-$arch"; do
+		fragments="$fragments $here/config/$config.config"
+	done
+	mkdir -p "$out"
 }
 
 build() {
-	# shellcheck disable=SC2154
-	make -C "$work/tree" O="$out" ARCH="$arch" CROSS_COMPILE="$cross" CC="$cc" \
+	# shellcheck disable=SC2154 # arch.sh sets cross and cc
+	make -C "$tree" O="$out" ARCH="$arch" CROSS_COMPILE="$cross" CC="$cc" \
 		-s -j"${JOBS:-$(nproc)}" "$@"
 }
 
+# Objects of the base that the series touches, beside those of IOMMU and VFIO. What other
+# architectures and options have is left out, as in check.sh.
+elsewhere() {
+	echo samples/
+	git apply --numstat "$work"/series/*.patch | cut -f 3 | sort -u |
+		grep '\.c$' | grep -v '^drivers/iommu/\|^drivers/vfio/\|^arch/\|^tools/\|^samples/' |
+		grep -v '^drivers/gpu/\|^drivers/s390/' | while read -r file; do
+		case $arch:$file in x86:drivers/acpi/arm64/*) continue ;; esac
+		[ ! -f "$tree/$file" ] || echo "${file%c}o"
+	done
+}
+
+# Options that a later step brings cannot stick yet; at the end all have to.
+compile() {
+	# shellcheck disable=SC2086 # one word a file
+	[ -f "$out/.config" ] && [ "$number" -lt "$total" ] ||
+		"$here/kconfig.sh" "$out" -C "$tree" "ARCH=$arch" "CROSS_COMPILE=$cross" -- \
+			$fragments || [ "$number" -lt "$total" ] || return 1
+	# shellcheck disable=SC2046
+	build KCFLAGS=-Werror drivers/iommu/ drivers/vfio/ $(elsewhere)
+}
+
+# What the objects of IOMMU and VFIO take from elsewhere, wherever that is
+undefined() {
+	find "$out/drivers/iommu" "$out/drivers/vfio" -name '*.o' -exec "${cross}nm" -A {} + |
+		awk '
+			$(NF - 1) == "U" { used[$NF] = 1; next }
+			{ defined[$NF] = 1 }
+			END { for (name in used) if (!(name in defined)) print name }' | sort
+}
+
+# A step was compiled before if its files, its options and the compiler are the same.
+step() {
+	log=$work/$arch-$number.log
+	began=$(date +%s)
+	printf '[%d/%d] %s %s  ' "$number" "$total" "$arch" "$name"
+	# shellcheck disable=SC2086
+	as=$arch-$({ cat $fragments; "${cross}gcc" --version; echo "$files"; } |
+		git hash-object --stdin)
+	if [ -f "$work/passed/$as" ]; then
+		echo "compiled before"
+	elif compile >"$log" 2>&1; then
+		undefined >"$work/passed/$as"
+		rm "$log"
+		echo "$(($(date +%s) - began))s"
+	else
+		echo "$(($(date +%s) - began))s failed, log: ${log#"$top"/}"
+		grep -i 'error:\|warning:\|kconfig:' "$log" | head -n 20
+		failed=$((failed + 1))
+		return 0
+	fi
+	echo "$name $work/passed/$as" >>"$work/$arch.steps"
+}
+
+# What is taken from elsewhere at a step, but not at the end, comes in a later step.
+check_symbols() {
+	[ -f "$work/$1.steps" ] || return 0
+	last=$(tail -n 1 "$work/$1.steps" | cut -d ' ' -f 2)
+	while read -r name list; do
+		comm -23 "$list" "$last" | while read -r symbol; do
+			grep -rqw "$symbol" "$tree/drivers/iommu" "$tree/drivers/vfio" &&
+				echo "series: $1 $name: $symbol is not there yet"
+		done
+	done <"$work/$1.steps"
+}
+
 total=$(find "$work/series" -name '*.patch' | wc -l)
-number=0
+number=0 failed=0
+rm -f "$work"/*.log "$work"/*.steps "$work"/*/.config
 for patch in "$work"/series/*.patch; do
 	number=$((number + 1))
-	began=$(date +%s)
-	log=$work/$number.log
-	status=0
-	cd "$work/tree"
-	if [ "$number" -lt "$first" ]; then
-		git apply --whitespace=nowarn "$patch"
-		continue
-	fi
-	{
-		git apply --whitespace=nowarn "$patch" &&
-			{ configure || [ "$number" -lt "$total" ]; } &&
-			build prepare &&
-			build W=1 KCFLAGS=-Werror drivers/iommu/ drivers/vfio/
-	} >"$log" 2>&1 || status=$?
-	printf '[%d/%d] %s %s  %ds  ' "$number" "$total" "$arch" \
-		"$(basename "$patch" .patch)" $(($(date +%s) - began))
-	if [ "$status" != 0 ]; then
-		echo "failed, log: $log"
-		tail -n 30 "$log"
-		cat "$out.config.log"
-		exit 1
-	fi
-	echo ok
+	name=$(basename "$patch" .patch)
+	in_tree apply --index --whitespace=nowarn "$patch"
+	files=$(in_tree write-tree)
+	for arch in $arches; do
+		use "$arch"
+		! grep -q '^+++ .*/Kconfig' "$patch" || rm -f "$out/.config"
+		step
+	done
 done
-find "$out/drivers/iommu/iommufd" -name '*.o' | grep -q . ||
-	{ echo "series: no object of iommufd was built"; exit 1; }
-rm -rf "$work"
-echo "series: each step from $first to $total compiles on $arch"
+for arch in $arches; do
+	check_symbols "$arch"
+done >"$work/symbols"
+cat "$work/symbols"
+[ ! -s "$work/symbols" ] && [ "$failed" = 0 ] || { echo "series: $failed failed"; exit 1; }
+echo "series: each of the $total steps compiles: $arches"
