@@ -54,6 +54,7 @@ struct figure {
 
 void clock_check(void);
 uint64_t clock_instructions(uint64_t ticks);
+uint64_t clock_now(void);
 void clock_begin(void);
 uint64_t clock_end(void);
 void figure_add(struct figure *figure, uint64_t instructions);
@@ -159,5 +160,9 @@ void ours_close(void);
 /* ---- nested.c, with the mock ---- */
 
 void nested_run(void);
+
+/* ---- smmu.c, with an SMMUv3 that can nest ---- */
+
+void smmu_run(void);
 
 #endif /* BENCH_H */

@@ -68,6 +68,12 @@ uint64_t clock_instructions(uint64_t count)
 	return (__uint128_t)count * 1000000000 / ticks_per_second();
 }
 
+/* In instructions, since the machine was switched on */
+uint64_t clock_now(void)
+{
+	return clock_instructions(ticks());
+}
+
 /* Is an instruction a nanosecond? Interrupts come in between, so in thousands. */
 void clock_check(void)
 {

@@ -3,7 +3,6 @@
  * The devices that memory is mapped for: QEMU's edu, given to vfio-pci. They do
  * no DMA here, but an IOMMU's caches are flushed for them.
  */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <glob.h>
 #include <unistd.h>

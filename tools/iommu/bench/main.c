@@ -2,14 +2,15 @@
 /*
  * Count the instructions that mapping memory for a device takes: the steps
  * alone, VFIO type1, /dev/iommu. 'make bench' runs it in the machine.
- * Usage: iommu-bench [-m] [-s MiB]    -m: the mock IOMMU; -s: how much memory
+ * Usage: iommu-bench [-m] [-n] [-s MiB]
+ *	-m: the mock IOMMU; -n: nested translation of an SMMUv3 too; -s: how much memory
  */
 #include <unistd.h>
 
 #include "bench.h"
 
 static struct device devices[DEVICES];
-static bool mock;
+static bool mock, smmu;
 
 /* One after the other, since each wants the device for itself. */
 static void measure(void (*steps)(const struct memory *), void (*type1)(const struct memory *),
@@ -44,9 +45,11 @@ int main(int argc, char **argv)
 	struct memory memory;
 	int option;
 
-	while ((option = getopt(argc, argv, "ms:")) != -1) {
+	while ((option = getopt(argc, argv, "mns:")) != -1) {
 		if (option == 'm')
 			mock = true;
+		else if (option == 'n')
+			smmu = true;
 		else if (option == 's')
 			size = strtoul(optarg, NULL, 0) << 20;
 		else
@@ -69,6 +72,8 @@ int main(int argc, char **argv)
 	measure_objects();
 	if (mock)
 		nested_run();
+	if (smmu)
+		smmu_run();
 	printf("end\n");
 	return 0;
 }

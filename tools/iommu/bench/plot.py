@@ -28,7 +28,7 @@ NESTED = ("fault.response", "alloc.nested", "alloc.viommu", "alloc.vdevice")
 
 def is_nested(row):
     """Is it of nested translation, but for invalidations?"""
-    return row.what in NESTED
+    return row.what in NESTED or row.what.startswith(("nested.", "event."))
 
 
 # A picture for each scale: its name, title, unit; where a logarithmic scale begins, or

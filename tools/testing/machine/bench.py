@@ -40,14 +40,22 @@ def setting(arch, kind, size, profiled):
     return boot.Setting(cpu=["-accel", "tcg,thread=single", "-cpu", CPU[arch]],
                         words=words, memory="%dM" % (size * 2 + 1024),
                         cmdline=" nokaslr norandmaps",
-                        files=[os.path.join(bench, name) for name in files])
+                        files=[os.path.join(bench, name) for name in files],
+                        # Only there can the SMMU nest.
+                        acpi=nests(arch, kind))
 
 
-def command(kind, size):
+def nests(arch, kind):
+    """True if there is an IOMMU that can nest, and is not the mock."""
+    return arch == "arm64" and kind == "perf"
+
+
+def command(arch, kind, size):
     """What the guest is to do; it also says where the module's functions are."""
+    options = "-m" if kind == "mock" else "-n" if nests(arch, kind) else ""
     return "echo 0 >/proc/sys/vm/nr_hugepages; insmod /iommufd-bench.ko || exit; " \
            "sed -n 's/^\\(.*\\)\\t\\[iommufd_bench\\]/symbol\\t\\1/p' /proc/kallsyms; " \
-           "/iommu-bench %s -s %d" % ("-m" if kind == "mock" else "", size)
+           "/iommu-bench %s -s %d" % (options, size)
 
 
 def main():
@@ -60,7 +68,7 @@ def main():
     profiled = os.environ.get("PROFILE") and os.path.join(directory, name + ".profile")
     seconds = int(os.environ.get("TIMEOUT") or 1800)
     on_output = boot.show_output if os.environ.get("V") == "1" else lambda data: None
-    outcome, logs = boot.run(arch, kind, command(kind, size), seconds, "bench", on_output,
+    outcome, logs = boot.run(arch, kind, command(arch, kind, size), seconds, "bench", on_output,
                              setting(arch, kind, size, profiled))
     outcome.show(logs)
     output = os.path.join(logs, "output.log")

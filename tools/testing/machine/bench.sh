@@ -14,11 +14,15 @@ bench=$out/bench
 
 mkdir -p "$bench/module"
 programs=
-for file in clock device floor main memory nested ours type1; do
+for file in clock device floor main memory nested ours smmu type1; do
 	programs="$programs $source/$file.c"
 done
+# The guest that the tests have, and its device.
+for file in edu guest iommufd memory; do
+	programs="$programs $top/tools/testing/selftests/iommu/lib/$file.c"
+done
 # shellcheck disable=SC2086 # one word a file
-$cc -O2 -Wall -Wextra -static -isystem "$out/usr/include" -o "$bench/iommu-bench" $programs
+$cc -D_GNU_SOURCE -O2 -Wall -Wextra -static -isystem "$out/usr/include" -o "$bench/iommu-bench" $programs
 # This one is loaded by QEMU, on the host.
 gcc -O2 -Wall -Wextra -shared -fPIC -o "$bench/profile.so" "$source/profile.c"
 
