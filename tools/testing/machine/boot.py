@@ -348,7 +348,7 @@ def shell(arch, kind, setting):
 def main():
     """Entry."""
     arch, kind, *command = sys.argv[1:]
-    setting = Setting(acpi=arch == "arm64" and os.environ.get("ACPI") == "1")
+    setting = Setting(acpi=arch == "arm64" and os.environ.get("ACPI") != "0")
     if not command:
         return shell(arch, kind, setting)
     seconds = int(os.environ.get("TIMEOUT") or 600)

@@ -26,7 +26,7 @@ if [ -f "$tests/Makefile" ]; then
 	make -C "$tests" -j"${JOBS:-$(nproc)}" OUTPUT="$programs/obj" CC="$cc" \
 		ARCH="$arch" CROSS_COMPILE="$cross" KHDR_INCLUDES="-isystem $headers" \
 		USERLDFLAGS=-static INSTALL_PATH="$programs/tests" all install
-	make -s -C "$tests" OUTPUT="$programs/obj" COLLECTION=iommu emit_tests |
+	make -s -C "$tests" OUTPUT="$programs/obj" CC="$cc" COLLECTION=iommu emit_tests |
 		sed -n 's/^iommu://p' >"$programs/list"
 else
 	echo "programs: no kselftests in tools/testing/selftests/iommu"
@@ -51,11 +51,20 @@ make -C "$top/tools/iommu" -j"${JOBS:-$(nproc)}" OUTPUT="$programs/tools" CC="$c
 	KHDR_INCLUDES="-isystem $headers" "$programs/tools/iommuctl"
 cp "$programs/tools/iommuctl" "$programs/bin/"
 
+# The examples, which may use what the tests have in lib/
+lib=$programs/obj/lib.a
+if [ ! -f "$lib" ] || [ -n "$(find "$programs/obj/lib" -newer "$lib" -name '*.o')" ]; then
+	mkdir -p "$programs/obj/lib"
+	rm -f "$lib"
+	"${cross}ar" rc "$lib"
+	find "$programs/obj/lib" -name '*.o' -exec "${cross}ar" rcs "$lib" {} +
+fi
 for source in "$examples"/*.c; do
 	[ -f "$source" ] || continue
 	program=$programs/bin/$(basename "$source" .c)
-	[ "$program" -nt "$source" ] && continue
+	[ "$program" -nt "$source" ] && [ "$program" -nt "$lib" ] && continue
 	echo "  CC      $program"
-	$cc -O2 -Wall -Wextra -static -isystem "$headers" -o "$program" "$source"
+	$cc -O2 -Wall -Wextra -static -isystem "$headers" -I"$tests/lib" -o "$program" \
+		"$source" "$lib"
 done
 touch "$programs/.built"

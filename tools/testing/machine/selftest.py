@@ -243,6 +243,14 @@ class Steps(unittest.TestCase):
                 self.assertEqual(steps.run_logged(step, "[1/1] x"), 3)
         self.assertIn("the reason", shown.getvalue())
 
+    def test_story(self):
+        """Each machine has its story, arm64's is the usual one, and CMD takes its place."""
+        for given, last in (({}, ["arm64", "perf", "nested-dma"]),
+                            ({"ARCH": "x86"}, ["x86", "perf", "edu-dma"]),
+                            ({"CMD": "uname -a"}, ["arm64", "perf", "uname", "-a"])):
+            with mock.patch.dict(os.environ, given, clear=True):
+                self.assertEqual(steps.plan("run")[-1].argv[1:], last)
+
     def test_stop_leaves_nothing(self):
         """Ending a step ends what it started."""
         child = subprocess.Popen(["sh", "-c", "sleep 77 & echo $!; wait"], text=True,

@@ -20,6 +20,8 @@ BUILD = tree.BUILD
 LOGS = os.path.join(BUILD, "log")
 VERBOSE = os.environ.get("V") == "1"
 TAIL = 40
+# The example that each machine runs, if nothing else is asked for.
+STORIES = {"x86": "edu-dma", "arm64": "nested-dma"}
 
 
 class Stopped(Exception):
@@ -57,7 +59,8 @@ def plan(goal):
     kind = os.environ.get("KIND") or ("test" if goal == "test" else "perf")
     if goal == "bench":
         kind = bench_kind()
-    arches = arch.split(",") if arch else ["x86", "arm64"] if goal == "test" else ["x86"]
+    usual = {"test": ["x86", "arm64"], "run": ["arm64"]}.get(goal, ["x86"])
+    arches = arch.split(",") if arch else usual
     groups = {"deps": ["machine", "check"], "bench": ["machine", "bench"]}.get(goal, ["machine"])
     steps = [Step("deps", "deps.sh", *groups)]
     if goal == "deps":
@@ -68,7 +71,7 @@ def plan(goal):
     for one in arches:
         steps += kernel_steps(one, kind, programs=goal != "kernel")
     if goal == "run":
-        command = shlex.split(os.environ.get("CMD") or "edu-dma")
+        command = shlex.split(os.environ.get("CMD") or STORIES[arches[0]])
         steps.append(Step("run " + arches[0], "boot.py", arches[0], kind, *command, live=True))
     elif goal == "shell":
         steps.append(Step("shell " + arches[0], "boot.py", arches[0], kind, live=True))
