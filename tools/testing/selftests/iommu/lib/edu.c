@@ -14,6 +14,7 @@
 
 #include "edu.h"
 #include "iommufd.h"
+#include "vfio.h"
 
 #define PCI_DEVICES	"/sys/bus/pci/devices"
 #define MODALIAS	"pci:v00001234d000011E8"
@@ -241,29 +242,12 @@ int edu_open(struct edu *edu)
 
 int edu_bind(struct edu *edu, int iommufd)
 {
-	struct vfio_device_bind_iommufd cmd = {
-		.argsz = sizeof(cmd),
-		.iommufd = iommufd,
-	};
-	int err = call(edu->fd, VFIO_DEVICE_BIND_IOMMUFD, &cmd,
-		       "VFIO_DEVICE_BIND_IOMMUFD(%s, iommufd %d)", edu->bdf, iommufd);
-
-	if (!err)
-		edu->id = cmd.out_devid;
-	return err;
+	return vfio_bind(edu->fd, edu->bdf, iommufd, &edu->id);
 }
 
 int edu_attach_pt(struct edu *edu, __u32 *pt)
 {
-	struct vfio_device_attach_iommufd_pt cmd = {
-		.argsz = sizeof(cmd),
-		.pt_id = *pt,
-	};
-	int err = call(edu->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd,
-		       "VFIO_DEVICE_ATTACH_IOMMUFD_PT(%s, pt %u)", edu->bdf, *pt);
-
-	*pt = cmd.pt_id;
-	return err;
+	return vfio_attach(edu->fd, edu->bdf, pt);
 }
 
 int edu_attach(struct edu *edu, __u32 pt)
@@ -273,10 +257,7 @@ int edu_attach(struct edu *edu, __u32 pt)
 
 int edu_detach(struct edu *edu)
 {
-	struct vfio_device_detach_iommufd_pt cmd = { .argsz = sizeof(cmd) };
-
-	return call(edu->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &cmd,
-		    "VFIO_DEVICE_DETACH_IOMMUFD_PT(%s)", edu->bdf);
+	return vfio_detach(edu->fd, edu->bdf);
 }
 
 void edu_close(struct edu *edu)
@@ -291,33 +272,12 @@ void edu_close(struct edu *edu)
 
 int edu_open_by_group(struct edu *edu, int *group, int *container)
 {
-	char path[64];
-	int err;
+	struct vfio_by_group by = { .container_path = "/dev/vfio/vfio", .number = edu->group };
+	int err = vfio_open_by_group(&by, edu->bdf);
 
-	snprintf(path, sizeof(path), "/dev/vfio/%d", edu->group);
-	*container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
-	if (*container < 0)
-		return -errno;
-	*group = open(path, O_RDWR | O_CLOEXEC);
-	if (*group < 0) {
-		err = -errno;
-		goto close_container;
-	}
-	err = call(*group, VFIO_GROUP_SET_CONTAINER, container,
-		   "VFIO_GROUP_SET_CONTAINER(%s)", path);
-	if (!err)
-		err = call(*container, VFIO_SET_IOMMU, (void *)VFIO_TYPE1v2_IOMMU,
-			   "VFIO_SET_IOMMU(type1v2)");
-	if (err)
-		goto close_group;
-	edu->fd = ioctl(*group, VFIO_GROUP_GET_DEVICE_FD, edu->bdf);
-	if (edu->fd >= 0)
-		return 0;
-	err = -errno;
-close_group:
-	close(*group);
-close_container:
-	close(*container);
+	*group = by.group;
+	*container = by.container;
+	edu->fd = by.device;
 	return err;
 }
 

@@ -10,6 +10,7 @@
 
 #include "iommufd.h"
 #include "mcopy.h"
+#include "vfio.h"
 
 #define MDEVS "/sys/bus/mdev/devices"
 
@@ -87,37 +88,17 @@ int mdev_open(struct mcopy *mcopy)
 
 int mdev_bind(struct mcopy *mcopy, int iommufd)
 {
-	struct vfio_device_bind_iommufd cmd = {
-		.argsz = sizeof(cmd),
-		.iommufd = iommufd,
-	};
-	int err = call(mcopy->fd, VFIO_DEVICE_BIND_IOMMUFD, &cmd,
-		       "VFIO_DEVICE_BIND_IOMMUFD(%s, iommufd %d)", mcopy->uuid, iommufd);
-
-	if (!err)
-		mcopy->id = cmd.out_devid;
-	return err;
+	return vfio_bind(mcopy->fd, mcopy->uuid, iommufd, &mcopy->id);
 }
 
 int mdev_attach(struct mcopy *mcopy, __u32 *pt)
 {
-	struct vfio_device_attach_iommufd_pt cmd = {
-		.argsz = sizeof(cmd),
-		.pt_id = *pt,
-	};
-	int err = call(mcopy->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd,
-		       "VFIO_DEVICE_ATTACH_IOMMUFD_PT(%s, pt %u)", mcopy->uuid, *pt);
-
-	*pt = cmd.pt_id;
-	return err;
+	return vfio_attach(mcopy->fd, mcopy->uuid, pt);
 }
 
 int mdev_detach(struct mcopy *mcopy)
 {
-	struct vfio_device_detach_iommufd_pt cmd = { .argsz = sizeof(cmd) };
-
-	return call(mcopy->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &cmd,
-		    "VFIO_DEVICE_DETACH_IOMMUFD_PT(%s)", mcopy->uuid);
+	return vfio_detach(mcopy->fd, mcopy->uuid);
 }
 
 void mdev_close(struct mcopy *mcopy)
@@ -130,33 +111,12 @@ void mdev_close(struct mcopy *mcopy)
 int mdev_open_by_group(struct mcopy *mcopy, const char *container_path, int *group,
 		       int *container)
 {
-	char path[64];
-	int err;
+	struct vfio_by_group by = { .container_path = container_path, .number = mcopy->group };
+	int err = vfio_open_by_group(&by, mcopy->uuid);
 
-	snprintf(path, sizeof(path), "/dev/vfio/%d", mcopy->group);
-	*container = open(container_path, O_RDWR | O_CLOEXEC);
-	if (*container < 0)
-		return -errno;
-	*group = open(path, O_RDWR | O_CLOEXEC);
-	if (*group < 0) {
-		err = -errno;
-		goto close_container;
-	}
-	err = call(*group, VFIO_GROUP_SET_CONTAINER, container,
-		   "VFIO_GROUP_SET_CONTAINER(%s)", path);
-	if (!err)
-		err = call(*container, VFIO_SET_IOMMU, (void *)VFIO_TYPE1v2_IOMMU,
-			   "VFIO_SET_IOMMU(type1v2)");
-	if (err)
-		goto close_group;
-	mcopy->fd = ioctl(*group, VFIO_GROUP_GET_DEVICE_FD, mcopy->uuid);
-	if (mcopy->fd >= 0)
-		return 0;
-	err = -errno;
-close_group:
-	close(*group);
-close_container:
-	close(*container);
+	*group = by.group;
+	*container = by.container;
+	mcopy->fd = by.device;
 	return err;
 }
 
