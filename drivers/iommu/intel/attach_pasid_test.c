@@ -1,139 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KUnit tests of domains attached to PASIDs, with a unit and a device that are
- * not there. The unit is a thread that takes descriptors from the invalidation
- * queue, and remembers them. It needs a CPU for itself: who waits for it has
- * interrupts disabled.
+ * not there.
  */
 #include <kunit/test.h>
-#include <linux/async.h>
-#include <linux/bitmap.h>
-#include <linux/cpumask.h>
 #include <linux/iommu.h>
-#include <linux/kthread.h>
-#include <linux/pci.h>
 #include <linux/sizes.h>
 #include <uapi/linux/iommufd.h>
 
+#include "fake_unit.h"
 #include "iommu.h"
 #include "pasid.h"
 
-#define NR_DIDS		256
-#define MAX_FLUSHES	64
-#define SHIFT		(DMAR_IQ_SHIFT + 1)
-
-/* 256 domain IDs, 4 levels, 48 bits, pages up to 1 GiB, page-selective flushes */
-#define TEST_CAP	(2 | 4ULL << 8 | 47ULL << 16 | 3ULL << 34 | \
-			 BIT_ULL(39) | 18ULL << 48 | BIT_ULL(56))
-/* Coherent, queue, device IOTLB, PASIDs, scalable mode, dirty bits, both stages */
-#define TEST_ECAP	(BIT_ULL(0) | BIT_ULL(1) | BIT_ULL(2) | BIT_ULL(7) | \
-			 BIT_ULL(40) | BIT_ULL(43) | BIT_ULL(45) | \
-			 BIT_ULL(46) | BIT_ULL(47) | BIT_ULL(48))
-
 struct world {
-	struct intel_iommu iommu;
-	struct q_inval qi;
-	struct task_struct *unit;
-	unsigned int head;
-	unsigned int nr_flushes;
-	struct qi_desc flushes[MAX_FLUSHES];
-
-	struct pci_dev pdev;
-	struct dev_iommu dev_iommu;
-	struct device_domain_info info;
+	struct fake_unit unit;
 	struct dmar_domain *one;
 	struct dmar_domain *other;
 };
 
-static int run_unit(void *data)
-{
-	struct world *world = data;
-	struct qi_desc *desc;
-
-	while (!kthread_should_stop()) {
-		cond_resched();
-		if (world->head ==
-		    readl(world->iommu.reg + DMAR_IQT_REG) >> SHIFT)
-			continue;
-		desc = world->qi.desc + (world->head << SHIFT);
-		if ((desc->qw0 & 0xf) == QI_IWD_TYPE) {
-			/* Who waits for it looks at the flushes next */
-			smp_store_release((int *)phys_to_virt(desc->qw1),
-					  (int)(desc->qw0 >> 32));
-		} else if (world->nr_flushes < MAX_FLUSHES) {
-			world->flushes[world->nr_flushes++] = *desc;
-		}
-		world->head = (world->head + 1) % QI_LENGTH;
-	}
-	return 0;
-}
-
-static void start_unit(struct kunit *test, struct world *world)
-{
-	struct intel_iommu *iommu = &world->iommu;
-	unsigned int cpu = cpumask_first(cpu_online_mask);
-
-	iommu->cap = TEST_CAP;
-	iommu->ecap = TEST_ECAP;
-	iommu->gcmd = DMA_GCMD_TE;
-	iommu->agaw = 2;
-	iommu->msagaw = 2;
-	iommu->node = NUMA_NO_NODE;
-	iommu->iommu.ops = &intel_iommu_ops;
-	iommu->flush.flush_iotlb = qi_flush_iotlb;
-	spin_lock_init(&iommu->lock);
-	raw_spin_lock_init(&iommu->register_lock);
-	iommu->domain_ids = kunit_kzalloc(test, NR_DIDS / 8, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, iommu->domain_ids);
-	bitmap_set(iommu->domain_ids, 0, NUM_RESERVED_DID);
-
-	iommu->reg = (void __force __iomem *)kunit_kzalloc(test, SZ_4K,
-							   GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, (void __force *)iommu->reg);
-	world->qi.desc = kunit_kzalloc(test, QI_LENGTH << SHIFT, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, world->qi.desc);
-	world->qi.desc_status = kunit_kcalloc(test, QI_LENGTH, sizeof(int),
-					      GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, world->qi.desc_status);
-	world->qi.free_cnt = QI_LENGTH;
-	raw_spin_lock_init(&world->qi.q_lock);
-	iommu->qi = &world->qi;
-
-	KUNIT_ASSERT_EQ(test, 0, set_cpus_allowed_ptr(current,
-						      cpumask_of(cpu)));
-	world->unit = kthread_create(run_unit, world, "fake-dmar");
-	KUNIT_ASSERT_FALSE(test, IS_ERR(world->unit));
-	kthread_bind(world->unit, cpumask_next(cpu, cpu_online_mask));
-	wake_up_process(world->unit);
-}
-
-static void plug_device(struct kunit *test, struct world *world)
-{
-	struct device *dev = &world->pdev.dev;
-
-	dev->bus = &pci_bus_type;
-	dev->iommu = &world->dev_iommu;
-	set_dev_node(dev, NUMA_NO_NODE);
-	/* Nobody shall read its configuration space */
-	world->pdev.error_state = pci_channel_io_perm_failure;
-	world->dev_iommu.iommu_dev = &world->iommu.iommu;
-	world->dev_iommu.priv = &world->info;
-	world->info.dev = dev;
-	world->info.iommu = &world->iommu;
-	world->info.bus = 0x12;
-	world->info.devfn = 0x34;
-	world->info.ats_enabled = 1;
-	world->info.pasid_enabled = 1;
-	KUNIT_ASSERT_EQ(test, 0, intel_pasid_alloc_table(dev));
-}
-
 static struct dmar_domain *make_domain(struct kunit *test, u32 flags)
 {
 	struct world *world = test->priv;
+	struct device *dev = &world->unit.pdev.dev;
 	struct iommu_domain *domain;
 
-	domain = intel_iommu_domain_alloc_paging_flags(&world->pdev.dev, flags,
-						       NULL);
+	domain = intel_iommu_domain_alloc_paging_flags(dev, flags, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(domain));
 	domain->type = IOMMU_DOMAIN_UNMANAGED;
 	domain->ops = intel_iommu_ops.default_domain_ops;
@@ -145,25 +36,15 @@ static int attach_pasid_test_init(struct kunit *test)
 {
 	struct world *world;
 
-	if (num_online_cpus() < 2)
-		kunit_skip(test, "there is no CPU for the unit");
-	if (!intel_iommu_sm)
-		kunit_skip(test, "scalable mode is off");
 	world = kunit_kzalloc(test, sizeof(*world), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, world);
 	test->priv = world;
-	/*
-	 * What else boots at this time may wait for all CPUs, on that of the
-	 * unit, and so for us.
-	 */
-	async_synchronize_full();
-	start_unit(test, world);
-	plug_device(test, world);
+	fake_unit_start(test, &world->unit);
 	world->one = make_domain(test, IOMMU_HWPT_ALLOC_PASID |
 				       IOMMU_HWPT_ALLOC_DIRTY_TRACKING);
 	world->other = make_domain(test, IOMMU_HWPT_ALLOC_PASID);
 	/* The device is not blocked for DMA without a PASID */
-	world->info.domain = world->other;
+	world->unit.info.domain = world->other;
 	return 0;
 }
 
@@ -173,9 +54,7 @@ static void attach_pasid_test_exit(struct kunit *test)
 
 	if (!world)
 		return;
-	if (!IS_ERR_OR_NULL(world->unit))
-		kthread_stop(world->unit);
-	intel_pasid_free_table(&world->pdev.dev);
+	fake_unit_stop(&world->unit);
 	if (world->one)
 		iommu_domain_free(&world->one->domain);
 	if (world->other)
@@ -185,19 +64,20 @@ static void attach_pasid_test_exit(struct kunit *test)
 static int set_pasid(struct world *world, u32 pasid, struct dmar_domain *domain,
 		     struct dmar_domain *old)
 {
-	return intel_iommu_set_dev_pasid(&domain->domain, &world->pdev.dev,
+	return intel_iommu_set_dev_pasid(&domain->domain, &world->unit.pdev.dev,
 					 pasid, old ? &old->domain : NULL);
 }
 
 static void remove_pasid(struct world *world, u32 pasid,
 			 struct dmar_domain *domain)
 {
-	intel_iommu_remove_dev_pasid(&world->pdev.dev, pasid, &domain->domain);
+	intel_iommu_remove_dev_pasid(&world->unit.pdev.dev, pasid,
+				     &domain->domain);
 }
 
 static struct pasid_entry *entry_of(struct world *world, u32 pasid)
 {
-	return intel_pasid_get_entry(&world->pdev.dev, pasid);
+	return intel_pasid_get_entry(&world->unit.pdev.dev, pasid);
 }
 
 static void expect_entry(struct kunit *test, u32 pasid,
@@ -212,7 +92,7 @@ static void expect_entry(struct kunit *test, u32 pasid,
 			pasid_pte_get_pgtt(entry));
 	KUNIT_EXPECT_EQ(test, virt_to_phys(domain->pgd),
 			entry->val[0] & VTD_PAGE_MASK);
-	KUNIT_EXPECT_EQ(test, domain_id_iommu(domain, &world->iommu),
+	KUNIT_EXPECT_EQ(test, domain_id_iommu(domain, &world->unit.iommu),
 			pasid_get_domain_id(entry));
 }
 
@@ -230,20 +110,14 @@ static void expect_unused(struct kunit *test, struct dmar_domain *domain)
 	KUNIT_EXPECT_TRUE(test, xa_empty(&domain->iommu_array));
 }
 
-/* How many descriptors of that type were for the PASID since the last forget() */
 static unsigned int count(struct world *world, u64 type, u32 pasid)
 {
-	unsigned int i, nr = 0;
-
-	for (i = 0; i < world->nr_flushes; i++)
-		nr += (world->flushes[i].qw0 & 0xf) == type &&
-		      (world->flushes[i].qw0 >> 32 & 0xfffff) == pasid;
-	return nr;
+	return fake_unit_count(&world->unit, type, pasid);
 }
 
 static void forget(struct world *world)
 {
-	world->nr_flushes = 0;
+	fake_unit_forget(&world->unit);
 }
 
 static void unmap_page(struct dmar_domain *domain, unsigned long iova)
@@ -277,7 +151,7 @@ static void each_pasid_has_an_entry(struct kunit *test)
 	expect_unused(test, world->one);
 	remove_pasid(world, 600, world->other);
 	expect_unused(test, world->other);
-	KUNIT_EXPECT_EQ(test, 0, world->info.nr_pasids);
+	KUNIT_EXPECT_EQ(test, 0, world->unit.info.nr_pasids);
 }
 
 static void an_entry_is_exchanged(struct kunit *test)
@@ -313,12 +187,13 @@ static void what_does_not_fit_changes_nothing(struct kunit *test)
 	expect_unused(test, world->other);
 
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			set_pasid(world, world->info.pasid_table->max_pasid,
+			set_pasid(world,
+				  world->unit.info.pasid_table->max_pasid,
 				  world->one, NULL));
-	world->info.pasid_enabled = 0;
+	world->unit.info.pasid_enabled = 0;
 	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP,
 			set_pasid(world, 6, world->one, NULL));
-	world->info.pasid_enabled = 1;
+	world->unit.info.pasid_enabled = 1;
 	remove_pasid(world, 5, world->one);
 	expect_unused(test, world->one);
 }
@@ -331,12 +206,12 @@ static void the_old_entry_comes_back(struct kunit *test)
 	/* Found out only when the entry is to be made */
 	world->other->flags |= DOMAIN_FLAG_USE_FIRST_LEVEL;
 	world->other->iommu_superpage = 0;
-	world->iommu.ecap &= ~BIT_ULL(47);
+	world->unit.iommu.ecap &= ~BIT_ULL(47);
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			set_pasid(world, 5, world->other, world->one));
 	expect_entry(test, 5, world->one);
 	expect_unused(test, world->other);
-	KUNIT_EXPECT_EQ(test, 1, world->info.nr_pasids);
+	KUNIT_EXPECT_EQ(test, 1, world->unit.info.nr_pasids);
 	remove_pasid(world, 5, world->one);
 	expect_unused(test, world->one);
 }
@@ -351,9 +226,9 @@ static void flushes_reach_each_pasid(struct kunit *test)
 	forget(world);
 	unmap_page(world->one, SZ_1G);
 	/* By domain in the unit, by PASID in the device */
-	KUNIT_EXPECT_EQ(test, 3, world->nr_flushes);
+	KUNIT_EXPECT_EQ(test, 3, world->unit.nr_descs);
 	KUNIT_EXPECT_EQ(test, QI_IOTLB_TYPE,
-			world->flushes[0].qw0 & 0xf);
+			world->unit.descs[0].qw0 & 0xf);
 	KUNIT_EXPECT_EQ(test, 1, count(world, QI_DEIOTLB_TYPE, 5));
 	KUNIT_EXPECT_EQ(test, 1, count(world, QI_DEIOTLB_TYPE, 6));
 

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A remapping unit and a device behind it that are not there, for KUnit tests.
+ *
+ * The unit is a thread that takes descriptors from the invalidation queue, and
+ * remembers them. It needs a CPU for itself: who waits for it has interrupts
+ * disabled.
+ */
+#include <kunit/test.h>
+#include <linux/async.h>
+#include <linux/bitmap.h>
+#include <linux/cpumask.h>
+#include <linux/kthread.h>
+#include <linux/pci-ats.h>
+#include <linux/sizes.h>
+#include <asm/unaligned.h>
+
+#include "fake_unit.h"
+#include "pasid.h"
+
+#define NR_DIDS		256
+#define SHIFT		(DMAR_IQ_SHIFT + 1)
+
+/* 256 domain IDs, 4 levels, 48 bits, pages up to 1 GiB, page-selective flushes */
+#define FAKE_CAP	(2 | 4ULL << 8 | 47ULL << 16 | 3ULL << 34 | \
+			 BIT_ULL(39) | 18ULL << 48 | BIT_ULL(56))
+/* Coherent, queue, device IOTLB, PASIDs, scalable mode, dirty bits, both stages */
+#define FAKE_ECAP	(BIT_ULL(0) | BIT_ULL(1) | BIT_ULL(2) | BIT_ULL(7) | \
+			 BIT_ULL(40) | BIT_ULL(43) | BIT_ULL(45) | \
+			 BIT_ULL(46) | BIT_ULL(47) | BIT_ULL(48))
+
+static void run_desc(struct fake_unit *unit, const struct qi_desc *desc)
+{
+	if ((desc->qw0 & 0xf) != QI_IWD_TYPE ||
+	    desc->qw0 & (QI_IWD_FENCE | QI_IWD_PRQ_DRAIN)) {
+		if (unit->nr_descs < FAKE_MAX_DESCS)
+			unit->descs[unit->nr_descs++] = *desc;
+	}
+	if ((desc->qw0 & 0xf) == QI_IWD_TYPE &&
+	    desc->qw0 & QI_IWD_STATUS_WRITE) {
+		/* Who waits for it looks at the descriptors next */
+		smp_store_release((int *)phys_to_virt(desc->qw1),
+				  (int)(desc->qw0 >> 32));
+	}
+}
+
+static int run_unit(void *data)
+{
+	struct fake_unit *unit = data;
+
+	while (!kthread_should_stop()) {
+		cond_resched();
+		if (unit->head ==
+		    readl(unit->iommu.reg + DMAR_IQT_REG) >> SHIFT)
+			continue;
+		run_desc(unit, unit->qi.desc + (unit->head << SHIFT));
+		unit->head = (unit->head + 1) % QI_LENGTH;
+	}
+	return 0;
+}
+
+static void make_unit(struct kunit *test, struct fake_unit *unit)
+{
+	struct intel_iommu *iommu = &unit->iommu;
+
+	iommu->cap = FAKE_CAP;
+	iommu->ecap = FAKE_ECAP;
+	iommu->gcmd = DMA_GCMD_TE;
+	iommu->agaw = 2;
+	iommu->msagaw = 2;
+	iommu->node = NUMA_NO_NODE;
+	iommu->iommu.ops = &intel_iommu_ops;
+	iommu->flush.flush_iotlb = qi_flush_iotlb;
+	spin_lock_init(&iommu->lock);
+	raw_spin_lock_init(&iommu->register_lock);
+	iommu->domain_ids = kunit_kzalloc(test, NR_DIDS / 8, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, iommu->domain_ids);
+	bitmap_set(iommu->domain_ids, 0, NUM_RESERVED_DID);
+
+	iommu->reg = (void __force __iomem *)kunit_kzalloc(test, SZ_4K,
+							   GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, (void __force *)iommu->reg);
+	unit->qi.desc = kunit_kzalloc(test, QI_LENGTH << SHIFT, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, unit->qi.desc);
+	unit->qi.desc_status = kunit_kcalloc(test, QI_LENGTH, sizeof(int),
+					     GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, unit->qi.desc_status);
+	unit->qi.free_cnt = QI_LENGTH;
+	raw_spin_lock_init(&unit->qi.q_lock);
+	iommu->qi = &unit->qi;
+}
+
+static int read_config(struct pci_bus *bus, unsigned int devfn, int where,
+		       int size, u32 *val)
+{
+	struct fake_unit *unit = container_of(bus, struct fake_unit, bus);
+
+	*val = 0;
+	memcpy(val, unit->config + where, size);
+	return PCIBIOS_SUCCESSFUL;
+}
+
+static int write_config(struct pci_bus *bus, unsigned int devfn, int where,
+			int size, u32 val)
+{
+	struct fake_unit *unit = container_of(bus, struct fake_unit, bus);
+
+	memcpy(unit->config + where, &val, size);
+	return PCIBIOS_SUCCESSFUL;
+}
+
+static struct pci_ops fake_config = {
+	.read = read_config,
+	.write = write_config,
+};
+
+static void plug_device(struct kunit *test, struct fake_unit *unit)
+{
+	struct device *dev = &unit->pdev.dev;
+
+	unit->bus.number = FAKE_BUS;
+	unit->bus.ops = &fake_config;
+	put_unaligned_le32(0x11e81234, unit->config + PCI_VENDOR_ID);
+	/* Its addresses are those of pages, and it can be sent 32 flushes */
+	put_unaligned_le16(BIT(5), unit->config + FAKE_ATS_CAP + PCI_ATS_CAP);
+	put_unaligned_le16(PCI_PRI_STATUS_STOPPED | PCI_PRI_STATUS_PASID,
+			   unit->config + FAKE_PRI_CAP + PCI_PRI_STATUS);
+	put_unaligned_le32(32, unit->config + FAKE_PRI_CAP + PCI_PRI_MAX_REQ);
+	unit->pdev.bus = &unit->bus;
+	unit->pdev.devfn = FAKE_DEVFN;
+	unit->pdev.error_state = pci_channel_io_normal;
+	unit->pdev.ats_cap = FAKE_ATS_CAP;
+	unit->pdev.ats_enabled = 1;
+	unit->pdev.pri_cap = FAKE_PRI_CAP;
+	unit->pdev.pasid_required = 1;
+
+	dev->bus = &pci_bus_type;
+	dev->iommu = &unit->dev_iommu;
+	set_dev_node(dev, NUMA_NO_NODE);
+	unit->dev_iommu.iommu_dev = &unit->iommu.iommu;
+	unit->dev_iommu.priv = &unit->info;
+	unit->info.dev = dev;
+	unit->info.iommu = &unit->iommu;
+	unit->info.bus = FAKE_BUS;
+	unit->info.devfn = FAKE_DEVFN;
+	unit->info.ats_supported = 1;
+	unit->info.ats_enabled = 1;
+	unit->info.pasid_enabled = 1;
+	KUNIT_ASSERT_EQ(test, 0, intel_pasid_alloc_table(dev));
+}
+
+/* May skip the test. Whatever becomes of it, fake_unit_stop() is to be called. */
+void fake_unit_start(struct kunit *test, struct fake_unit *unit)
+{
+	unsigned int cpu = cpumask_first(cpu_online_mask);
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "there is no CPU for the unit");
+	if (!intel_iommu_sm)
+		kunit_skip(test, "scalable mode is off");
+	/*
+	 * What else boots at this time may wait for all CPUs, on that of the
+	 * unit, and so for us.
+	 */
+	async_synchronize_full();
+	make_unit(test, unit);
+	KUNIT_ASSERT_EQ(test, 0, set_cpus_allowed_ptr(current,
+						      cpumask_of(cpu)));
+	unit->thread = kthread_create(run_unit, unit, "fake-dmar");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(unit->thread));
+	kthread_bind(unit->thread, cpumask_next(cpu, cpu_online_mask));
+	wake_up_process(unit->thread);
+	plug_device(test, unit);
+}
+
+void fake_unit_stop(struct fake_unit *unit)
+{
+	if (!IS_ERR_OR_NULL(unit->thread))
+		kthread_stop(unit->thread);
+	if (unit->pdev.dev.iommu)
+		intel_pasid_free_table(&unit->pdev.dev);
+}
+
+void fake_unit_forget(struct fake_unit *unit)
+{
+	unit->nr_descs = 0;
+}
+
+/* How many descriptors of that type were for the PASID */
+unsigned int fake_unit_count(struct fake_unit *unit, u64 type, u32 pasid)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < unit->nr_descs; i++)
+		nr += (unit->descs[i].qw0 & 0xf) == type &&
+		      (unit->descs[i].qw0 >> 32 & 0xfffff) == pasid;
+	return nr;
+}
