@@ -235,19 +235,6 @@ static void unset_domain(struct iommufd_attach *attach,
 		iommu_detach_group(domain, group);
 }
 
-/* Undo set_domain() */
-static void restore_domain(struct iommufd_attach *attach,
-			   struct iommu_domain *domain, struct iommufd_hwpt *old)
-{
-	if (!old) {
-		unset_domain(attach, domain);
-		return;
-	}
-	WARN_ON(set_domain(attach, old->domain, old));
-	/* As well as it goes: the same doorbells were mapped here before */
-	iommufd_sw_msi_refresh(hwpt_to_paging(old));
-}
-
 /* Let DMA go through @hwpt, instead of what it goes through now if anything */
 static int change_hwpt(struct iommufd_attach *attach, struct iommufd_hwpt *hwpt)
 {
@@ -259,23 +246,17 @@ static int change_hwpt(struct iommufd_attach *attach, struct iommufd_hwpt *hwpt)
 	rc = iommufd_sw_msi_get(paging, window);
 	if (rc)
 		return rc;
+	/* The last step that can fail: there is no way back that cannot */
 	rc = iommufd_should_fail() ? -ENOMEM :
 	     set_domain(attach, hwpt->domain, old);
-	if (rc)
-		goto out_put;
-	rc = iommufd_should_fail() ? -ENOMEM : iommufd_sw_msi_refresh(paging);
-	if (rc)
-		goto out_back;
+	if (rc) {
+		iommufd_sw_msi_put(paging, window);
+		return rc;
+	}
 	if (old)
 		iommufd_sw_msi_put(hwpt_to_paging(old), window);
 	attach->hwpt = hwpt;
 	return 0;
-
-out_back:
-	restore_domain(attach, hwpt->domain, old);
-out_put:
-	iommufd_sw_msi_put(paging, window);
-	return rc;
 }
 
 static void remove_hwpt(struct iommufd_attach *attach)

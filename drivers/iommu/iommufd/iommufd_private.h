@@ -86,7 +86,9 @@ struct iommufd_vfio_compat {
  * @groups: struct iommufd_group by iommu_group id, guarded by its xa_lock
  * @accounts: whom the memory in its IOASes is charged to
  * @vfio: what VFIO's container ioctls need
- * @doorbell_lock: guards the two below and the doorbells' mapping in an HWPT
+ * @doorbell_lock: guards the three below and the doorbells' mapping in an HWPT
+ * @msi_hwpts: HWPTs with a software MSI window, by their msi_item. Each doorbell
+ *	is mapped in each of them.
  * @nr_doorbells: number of valid entries in @doorbells
  * @doorbells: the pages that devices of this context ring for an MSI. The
  *	place in the table decides the IOVA, so that it is the same in each HWPT.
@@ -103,6 +105,7 @@ struct iommufd_ctx {
 	struct iommufd_accounts accounts;
 	struct iommufd_vfio_compat vfio;
 	struct mutex doorbell_lock; /* guards the doorbells */
+	struct list_head msi_hwpts;
 	unsigned int nr_doorbells;
 	phys_addr_t doorbells[IOMMUFD_MAX_DOORBELLS];
 	u32 tombstones;
@@ -283,6 +286,7 @@ struct iommufd_hwpt {
  *	the IOAS's map
  * @msi_groups: how many groups attached to it, or to what is nested on it, have
  *	a software MSI window; guarded by the context's doorbell_lock
+ * @msi_item: in msi_hwpts of the context while there are any; guarded by the same
  * @msi_window: where their IOMMU wants doorbells to be mapped, the same for all
  *	of them, or %IOMMUFD_NO_MSI_WINDOW; guarded by the same
  */
@@ -296,6 +300,7 @@ struct iommufd_hwpt_paging {
 	bool enforce_cache_coherency;
 	bool dirty_tracking;
 	unsigned int msi_groups;
+	struct list_head msi_item;
 	unsigned long msi_window;
 };
 
@@ -510,7 +515,6 @@ int iommufd_sw_msi(struct iommu_domain *domain, struct msi_desc *desc,
 		   phys_addr_t msi_addr);
 int iommufd_sw_msi_get(struct iommufd_hwpt_paging *hwpt,
 		       unsigned long msi_window);
-int iommufd_sw_msi_refresh(struct iommufd_hwpt_paging *hwpt);
 void iommufd_sw_msi_put(struct iommufd_hwpt_paging *hwpt,
 			unsigned long msi_window);
 

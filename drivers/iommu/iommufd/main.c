@@ -195,6 +195,7 @@ static int iommufd_fops_open(struct inode *inode, struct file *file)
 	init_waitqueue_head(&ictx->idle);
 	iommufd_accounts_init(&ictx->accounts);
 	mutex_init(&ictx->doorbell_lock);
+	INIT_LIST_HEAD(&ictx->msi_hwpts);
 	mutex_init(&ictx->vfio.lock);
 	/* Programs set the limit for what VFIO's containers hold against it */
 	if (IS_ENABLED(CONFIG_IOMMUFD_VFIO_CONTAINER) &&

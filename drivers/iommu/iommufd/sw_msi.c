@@ -13,22 +13,6 @@
 
 #include "iommufd_private.h"
 
-static int doorbell_index(struct iommufd_ctx *ictx, phys_addr_t page)
-{
-	unsigned int i;
-
-	lockdep_assert_held(&ictx->doorbell_lock);
-
-	for (i = 0; i < ictx->nr_doorbells; i++)
-		if (ictx->doorbells[i] == page)
-			return i;
-	if (i == ARRAY_SIZE(ictx->doorbells))
-		return -ENOSPC;
-	ictx->doorbells[i] = page;
-	ictx->nr_doorbells++;
-	return i;
-}
-
 static unsigned long doorbell_iova(struct iommufd_hwpt_paging *hwpt,
 				   unsigned int index)
 {
@@ -38,15 +22,56 @@ static unsigned long doorbell_iova(struct iommufd_hwpt_paging *hwpt,
 /* The window is reserved: nothing else can be mapped there */
 static int doorbell_map(struct iommufd_hwpt_paging *hwpt, unsigned int index)
 {
-	struct iommu_domain *domain = hwpt->common.domain;
-	unsigned long iova = doorbell_iova(hwpt, index);
-
 	lockdep_assert_held(&hwpt->common.ictx->doorbell_lock);
 
-	if (iommu_iova_to_phys(domain, iova))
-		return 0;
-	return iommu_map(domain, iova, hwpt->common.ictx->doorbells[index], PAGE_SIZE,
+	return iommu_map(hwpt->common.domain, doorbell_iova(hwpt, index),
+			 hwpt->common.ictx->doorbells[index], PAGE_SIZE,
 			 IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO);
+}
+
+static void doorbell_unmap(struct iommufd_hwpt_paging *hwpt, unsigned int index)
+{
+	iommu_unmap(hwpt->common.domain, doorbell_iova(hwpt, index), PAGE_SIZE);
+}
+
+/*
+ * A new one is mapped wherever there is a window, also where no device rings it
+ * yet: an HWPT that a device is on its way to must not find out too late that it
+ * cannot have it.
+ */
+static int doorbell_add(struct iommufd_ctx *ictx, phys_addr_t page)
+{
+	unsigned int index = ictx->nr_doorbells;
+	struct iommufd_hwpt_paging *hwpt;
+	int rc;
+
+	if (index == ARRAY_SIZE(ictx->doorbells))
+		return -ENOSPC;
+	ictx->doorbells[index] = page;
+	list_for_each_entry(hwpt, &ictx->msi_hwpts, msi_item) {
+		rc = doorbell_map(hwpt, index);
+		if (rc)
+			goto out_undo;
+	}
+	ictx->nr_doorbells++;
+	return index;
+
+out_undo:
+	list_for_each_entry_continue_reverse(hwpt, &ictx->msi_hwpts, msi_item)
+		doorbell_unmap(hwpt, index);
+	return rc;
+}
+
+static int doorbell_index(struct iommufd_ctx *ictx, phys_addr_t page)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&ictx->doorbell_lock);
+
+	for (i = 0; i < ictx->nr_doorbells; i++)
+		if (ictx->doorbells[i] == page)
+			return i;
+	return doorbell_add(ictx, page);
 }
 
 /**
@@ -73,12 +98,9 @@ int iommufd_sw_msi(struct iommu_domain *domain, struct msi_desc *desc,
 		goto out_unlock;
 	}
 	index = doorbell_index(ictx, msi_addr & PAGE_MASK);
-	if (index < 0) {
+	if (index < 0)
 		rc = index;
-		goto out_unlock;
-	}
-	rc = doorbell_map(hwpt, index);
-	if (!rc)
+	else
 		msi_desc_set_iommu_msi_iova(desc, doorbell_iova(hwpt, index),
 					    PAGE_SHIFT);
 out_unlock:
@@ -86,34 +108,38 @@ out_unlock:
 	return rc;
 }
 
-static int map_doorbells(struct iommufd_hwpt_paging *hwpt)
+/* The first group with a window brings it, and the doorbells */
+static int open_window(struct iommufd_hwpt_paging *hwpt,
+		       unsigned long msi_window)
 {
+	struct iommufd_ctx *ictx = hwpt->common.ictx;
 	unsigned int i;
-	int rc = 0;
+	int rc;
 
-	for (i = 0; !rc && i < hwpt->common.ictx->nr_doorbells; i++)
+	hwpt->msi_window = msi_window;
+	for (i = 0; i < ictx->nr_doorbells; i++) {
 		rc = doorbell_map(hwpt, i);
+		if (rc)
+			goto out_undo;
+	}
+	list_add(&hwpt->msi_item, &ictx->msi_hwpts);
+	return 0;
+
+out_undo:
+	while (i--)
+		doorbell_unmap(hwpt, i);
+	hwpt->msi_window = IOMMUFD_NO_MSI_WINDOW;
 	return rc;
 }
 
-static void unmap_doorbells(struct iommufd_hwpt_paging *hwpt)
+/* The window may be used for memory when no device reserves it */
+static void close_window(struct iommufd_hwpt_paging *hwpt)
 {
-	struct iommu_domain *domain = hwpt->common.domain;
 	unsigned int i;
 
+	list_del(&hwpt->msi_item);
 	for (i = 0; i < hwpt->common.ictx->nr_doorbells; i++)
-		if (iommu_iova_to_phys(domain, doorbell_iova(hwpt, i)))
-			iommu_unmap(domain, doorbell_iova(hwpt, i), PAGE_SIZE);
-}
-
-static void put_window(struct iommufd_hwpt_paging *hwpt)
-{
-	lockdep_assert_held(&hwpt->common.ictx->doorbell_lock);
-
-	if (--hwpt->msi_groups)
-		return;
-	/* The window may be used for memory when no device reserves it */
-	unmap_doorbells(hwpt);
+		doorbell_unmap(hwpt, i);
 	hwpt->msi_window = IOMMUFD_NO_MSI_WINDOW;
 }
 
@@ -121,6 +147,8 @@ static void put_window(struct iommufd_hwpt_paging *hwpt)
  * iommufd_sw_msi_get - Make an HWPT serve the interrupts of a group
  * @hwpt: HWPT that the group is about to be attached to
  * @msi_window: start of the window of the group's IOMMU
+ *
+ * From now on it has each doorbell of the context, whenever that comes.
  *
  * Return: 0, -EINVAL where the HWPT serves another window, or what mapping a
  * doorbell said.
@@ -135,36 +163,11 @@ int iommufd_sw_msi_get(struct iommufd_hwpt_paging *hwpt,
 
 	mutex_lock(&hwpt->common.ictx->doorbell_lock);
 	if (!hwpt->msi_groups)
-		hwpt->msi_window = msi_window;
-	if (hwpt->msi_window != msi_window) {
+		rc = open_window(hwpt, msi_window);
+	else if (hwpt->msi_window != msi_window)
 		rc = -EINVAL;
-		goto out_unlock;
-	}
-	hwpt->msi_groups++;
-	rc = map_doorbells(hwpt);
-	if (rc)
-		put_window(hwpt);
-out_unlock:
-	mutex_unlock(&hwpt->common.ictx->doorbell_lock);
-	return rc;
-}
-
-/**
- * iommufd_sw_msi_refresh - Map the doorbells that have come since
- * @hwpt: HWPT that the group is attached to
- *
- * Between iommufd_sw_msi_get() and the attach, an interrupt may have been set up
- * that saw the domain before.
- *
- * Return: 0 or what mapping a doorbell said.
- */
-int iommufd_sw_msi_refresh(struct iommufd_hwpt_paging *hwpt)
-{
-	int rc = 0;
-
-	mutex_lock(&hwpt->common.ictx->doorbell_lock);
-	if (hwpt->msi_groups)
-		rc = map_doorbells(hwpt);
+	if (!rc)
+		hwpt->msi_groups++;
 	mutex_unlock(&hwpt->common.ictx->doorbell_lock);
 	return rc;
 }
@@ -181,6 +184,7 @@ void iommufd_sw_msi_put(struct iommufd_hwpt_paging *hwpt,
 		return;
 
 	mutex_lock(&hwpt->common.ictx->doorbell_lock);
-	put_window(hwpt);
+	if (!--hwpt->msi_groups)
+		close_window(hwpt);
 	mutex_unlock(&hwpt->common.ictx->doorbell_lock);
 }
