@@ -67,65 +67,45 @@ void intel_flush_piotlb_pasids(struct dmar_domain *domain,
 	spin_unlock_irqrestore(&domain->lock, flags);
 }
 
-static int dev_pasid_add(struct dmar_domain *domain,
-			 struct device_domain_info *info, u32 pasid)
-{
-	struct dev_pasid *dev_pasid;
-	unsigned long flags;
-	int ret;
-
-	dev_pasid = kzalloc(sizeof(*dev_pasid), GFP_KERNEL_ACCOUNT);
-	if (!dev_pasid)
-		return -ENOMEM;
-	ret = domain_attach_iommu(domain, info->iommu);
-	if (ret) {
-		kfree(dev_pasid);
-		return ret;
-	}
-	dev_pasid->info = info;
-	dev_pasid->pasid = pasid;
-
-	spin_lock_irqsave(&domain->lock, flags);
-	list_add(&dev_pasid->link, &domain->dev_pasids);
-	spin_unlock_irqrestore(&domain->lock, flags);
-	info->nr_pasids++;
-	return 0;
-}
-
+/* NULL where the device joined the group after the PASID got its domain */
 static struct dev_pasid *dev_pasid_find(struct dmar_domain *domain,
 					struct device_domain_info *info,
 					u32 pasid)
 {
 	struct dev_pasid *dev_pasid;
-
-	lockdep_assert_held(&domain->lock);
-	list_for_each_entry(dev_pasid, &domain->dev_pasids, link) {
-		if (dev_pasid->info == info && dev_pasid->pasid == pasid)
-			return dev_pasid;
-	}
-	return NULL;
-}
-
-/* Returns false where it is not there */
-static bool dev_pasid_del(struct dmar_domain *domain,
-			  struct device_domain_info *info, u32 pasid)
-{
-	struct dev_pasid *dev_pasid;
 	unsigned long flags;
 
 	spin_lock_irqsave(&domain->lock, flags);
-	dev_pasid = dev_pasid_find(domain, info, pasid);
-	if (dev_pasid)
-		list_del(&dev_pasid->link);
+	list_for_each_entry(dev_pasid, &domain->dev_pasids, link) {
+		if (dev_pasid->info == info && dev_pasid->pasid == pasid)
+			goto out_unlock;
+	}
+	dev_pasid = NULL;
+out_unlock:
 	spin_unlock_irqrestore(&domain->lock, flags);
-	if (!dev_pasid)
-		return false;
+	return dev_pasid;
+}
 
-	kfree(dev_pasid);
-	info->nr_pasids--;
+static void dev_pasid_link(struct dmar_domain *domain,
+			   struct dev_pasid *dev_pasid)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&domain->lock, flags);
+	list_add(&dev_pasid->link, &domain->dev_pasids);
+	spin_unlock_irqrestore(&domain->lock, flags);
 	domain_update_iotlb(domain);
-	domain_detach_iommu(domain, info->iommu);
-	return true;
+}
+
+static void dev_pasid_unlink(struct dmar_domain *domain,
+			     struct dev_pasid *dev_pasid)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&domain->lock, flags);
+	list_del(&dev_pasid->link);
+	spin_unlock_irqrestore(&domain->lock, flags);
+	domain_update_iotlb(domain);
 }
 
 static int check_fit(struct dmar_domain *domain,
@@ -152,15 +132,16 @@ static int check_fit(struct dmar_domain *domain,
 static int prepare_device(struct dmar_domain *domain,
 			  struct device_domain_info *info)
 {
-	int ret = 0;
+	int ret;
 
-	if (!info->domain) {
-		ret = domain_context_mapping(domain, info->dev);
-		if (!ret)
-			iommu_enable_pci_caps(info);
-	}
+	if (info->domain)
+		return 0;
+	ret = domain_context_mapping(domain, info->dev);
+	if (ret)
+		return ret;
+	iommu_enable_pci_caps(info);
 	domain_update_iotlb(domain);
-	return ret;
+	return 0;
 }
 
 /* Give up what the PASIDs needed, where nothing else does */
@@ -168,6 +149,68 @@ static void unprepare_device(struct device_domain_info *info)
 {
 	if (!info->domain && !info->nr_pasids)
 		iommu_disable_dev_iotlb(info);
+}
+
+static int set_entry(struct dmar_domain *domain,
+		     struct device_domain_info *info, u32 pasid)
+{
+	return domain_setup_pasid_entry(domain, info->iommu, info->dev, pasid);
+}
+
+static void clear_entry(struct device_domain_info *info, u32 pasid)
+{
+	intel_pasid_tear_down_entry(info->iommu, info->dev, pasid, false);
+}
+
+/* The PASID had no domain, and the domain has its ID already */
+static int set_first(struct dmar_domain *domain,
+		     struct device_domain_info *info, u32 pasid)
+{
+	struct dev_pasid *dev_pasid;
+	int ret;
+
+	dev_pasid = kzalloc(sizeof(*dev_pasid), GFP_KERNEL_ACCOUNT);
+	if (!dev_pasid)
+		return -ENOMEM;
+	dev_pasid->info = info;
+	dev_pasid->pasid = pasid;
+
+	/* First, so that no flush from now on forgets it */
+	dev_pasid_link(domain, dev_pasid);
+	info->nr_pasids++;
+	ret = prepare_device(domain, info);
+	if (!ret)
+		ret = set_entry(domain, info, pasid);
+	if (ret) {
+		dev_pasid_unlink(domain, dev_pasid);
+		kfree(dev_pasid);
+		info->nr_pasids--;
+		unprepare_device(info);
+	}
+	return ret;
+}
+
+/*
+ * There is memory for what the PASID has, which goes with it from @old to
+ * @domain; and @old keeps its ID, should it have to go back.
+ */
+static int set_next(struct dmar_domain *domain, struct dmar_domain *old,
+		    struct dev_pasid *dev_pasid)
+{
+	struct device_domain_info *info = dev_pasid->info;
+	u32 pasid = dev_pasid->pasid;
+	int ret;
+
+	clear_entry(info, pasid);
+	dev_pasid_unlink(old, dev_pasid);
+	dev_pasid_link(domain, dev_pasid);
+	ret = set_entry(domain, info, pasid);
+	if (ret) {
+		dev_pasid_unlink(domain, dev_pasid);
+		dev_pasid_link(old, dev_pasid);
+		WARN_ON(set_entry(old, info, pasid));
+	}
+	return ret;
 }
 
 /**
@@ -188,6 +231,7 @@ int intel_iommu_set_dev_pasid(struct iommu_domain *domain, struct device *dev,
 {
 	struct dmar_domain *dmar_domain = to_dmar_domain(domain);
 	struct device_domain_info *info;
+	struct dev_pasid *dev_pasid = NULL;
 	int ret;
 
 	if (dev_iommu_ops(dev) != &intel_iommu_ops)
@@ -197,29 +241,19 @@ int intel_iommu_set_dev_pasid(struct iommu_domain *domain, struct device *dev,
 	if (ret)
 		return ret;
 
-	/* First, so that no flush from now on forgets it */
-	ret = dev_pasid_add(dmar_domain, info, pasid);
+	ret = domain_attach_iommu(dmar_domain, info->iommu);
 	if (ret)
 		return ret;
-	ret = prepare_device(dmar_domain, info);
+	if (old)
+		dev_pasid = dev_pasid_find(to_dmar_domain(old), info, pasid);
+	if (dev_pasid)
+		ret = set_next(dmar_domain, to_dmar_domain(old), dev_pasid);
+	else
+		ret = set_first(dmar_domain, info, pasid);
 	if (ret)
-		goto out_del;
-	if (old)
-		intel_pasid_tear_down_entry(info->iommu, dev, pasid, false);
-	ret = domain_setup_pasid_entry(dmar_domain, info->iommu, dev, pasid);
-	if (ret)
-		goto out_old;
-	if (old)
-		dev_pasid_del(to_dmar_domain(old), info, pasid);
-	return 0;
-
-out_old:
-	if (old)
-		WARN_ON(domain_setup_pasid_entry(to_dmar_domain(old),
-						 info->iommu, dev, pasid));
-out_del:
-	dev_pasid_del(dmar_domain, info, pasid);
-	unprepare_device(info);
+		domain_detach_iommu(dmar_domain, info->iommu);
+	else if (dev_pasid)
+		domain_detach_iommu(to_dmar_domain(old), info->iommu);
 	return ret;
 }
 
@@ -233,10 +267,18 @@ void intel_iommu_remove_dev_pasid(struct device *dev, ioasid_t pasid,
 				  struct iommu_domain *domain)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
+	struct dmar_domain *dmar_domain = to_dmar_domain(domain);
+	struct dev_pasid *dev_pasid;
 
 	if (!info->pasid_table || pasid >= info->pasid_table->max_pasid)
 		return;
-	intel_pasid_tear_down_entry(info->iommu, dev, pasid, false);
-	if (dev_pasid_del(to_dmar_domain(domain), info, pasid))
-		unprepare_device(info);
+	clear_entry(info, pasid);
+	dev_pasid = dev_pasid_find(dmar_domain, info, pasid);
+	if (!dev_pasid)
+		return;
+	dev_pasid_unlink(dmar_domain, dev_pasid);
+	kfree(dev_pasid);
+	info->nr_pasids--;
+	domain_detach_iommu(dmar_domain, info->iommu);
+	unprepare_device(info);
 }

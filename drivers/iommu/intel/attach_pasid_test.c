@@ -4,6 +4,7 @@
  * not there.
  */
 #include <kunit/test.h>
+#include <linux/bitmap.h>
 #include <linux/iommu.h>
 #include <linux/sizes.h>
 #include <uapi/linux/iommufd.h>
@@ -216,6 +217,38 @@ static void the_old_entry_comes_back(struct kunit *test)
 	expect_unused(test, world->one);
 }
 
+/* Whoever has a domain ID keeps it until he is sure of where he goes */
+static void without_domain_ids_the_old_entry_stays(struct kunit *test)
+{
+	struct world *world = test->priv;
+	unsigned long *ids = world->unit.iommu.domain_ids;
+	unsigned int nr_ids = cap_ndoms(world->unit.iommu.cap), id;
+
+	KUNIT_ASSERT_EQ(test, 0, set_pasid(world, 5, world->one, NULL));
+	id = domain_id_iommu(world->one, &world->unit.iommu);
+	bitmap_fill(ids, nr_ids);
+	KUNIT_EXPECT_EQ(test, -ENOSPC,
+			set_pasid(world, 5, world->other, world->one));
+	expect_entry(test, 5, world->one);
+	expect_unused(test, world->other);
+
+	/* The last one goes to a domain that fails late */
+	__clear_bit(nr_ids - 1, ids);
+	world->other->flags |= DOMAIN_FLAG_USE_FIRST_LEVEL;
+	world->other->iommu_superpage = 0;
+	world->unit.iommu.ecap &= ~BIT_ULL(47);
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			set_pasid(world, 5, world->other, world->one));
+	expect_entry(test, 5, world->one);
+	KUNIT_EXPECT_EQ(test, id,
+			domain_id_iommu(world->one, &world->unit.iommu));
+	expect_unused(test, world->other);
+	KUNIT_EXPECT_EQ(test, nr_ids - 1, find_first_zero_bit(ids, nr_ids));
+	remove_pasid(world, 5, world->one);
+	expect_unused(test, world->one);
+	KUNIT_EXPECT_EQ(test, 0, world->unit.info.nr_pasids);
+}
+
 static void flushes_reach_each_pasid(struct kunit *test)
 {
 	struct world *world = test->priv;
@@ -304,6 +337,7 @@ static struct kunit_case attach_pasid_test_cases[] = {
 	KUNIT_CASE(an_entry_is_exchanged),
 	KUNIT_CASE(what_does_not_fit_changes_nothing),
 	KUNIT_CASE(the_old_entry_comes_back),
+	KUNIT_CASE(without_domain_ids_the_old_entry_stays),
 	KUNIT_CASE(flushes_reach_each_pasid),
 	KUNIT_CASE(first_stage_is_flushed_by_pasid),
 	KUNIT_CASE(tracking_reaches_each_pasid),

@@ -152,6 +152,41 @@ static int run_edu_replace(struct world *w)
 SCENARIO(vfio_replace, .prepare = an_edu_attached, .run = run_edu_replace, .own_steps = 8,
 	 .on_edu = true);
 
+/*
+ * Two devices in one group move together. Where the second cannot, the first goes
+ * back, with no memory to be had; and DMA says where it goes through.
+ */
+static int a_pair_attached(struct world *w)
+{
+	return an_ioas_with_areas(w) ?:
+	       edu_open(&w->edu) ?: edu_open(&w->edu_second) ?:
+	       edu_bind(&w->edu, w->fd) ?: edu_bind(&w->edu_second, w->fd) ?:
+	       edu_attach(&w->edu, w->ioas) ?: edu_attach(&w->edu_second, w->ioas) ?:
+	       edu_start(&w->edu) ?:
+	       ioas_alloc(w->fd, &w->other) ?:
+	       ioas_map_at(w->fd, w->other, w->pages + 16 * PAGE, 4 * PAGE, AT);
+}
+
+static int check_dma_of_pair(struct world *w, bool done)
+{
+	char *target = w->pages + PAGE, *elsewhere = w->pages + 17 * PAGE;
+	int err;
+
+	/* That the others work, other tests tell. */
+	if (done)
+		return 0;
+	memset(w->pages, 0x5a, 64);
+	memset(target, 0, 64);
+	memset(elsewhere, 0, 64);
+	err = edu_copy(&w->edu, AT + PAGE, AT, 64);
+	if (!err && (memcmp(w->pages, target, 64) || elsewhere[0]))
+		err = -EBADE;
+	return err;
+}
+
+SCENARIO(vfio_replace_of_a_group, .prepare = a_pair_attached, .run = run_edu_replace,
+	 .check = check_dma_of_pair, .own_steps = 8, .on_edu_pair = true);
+
 static int run_edu_map(struct world *w)
 {
 	return ioas_map_at(w->fd, w->ioas, w->pages, LENGTH, 2 * AT);

@@ -39,7 +39,7 @@ struct world {
 	char *huge;	/* 2 of them */
 	__u32 ioas, other, hwpt;
 	struct mock mock, second;
-	struct edu edu;
+	struct edu edu, edu_second;
 	int file;	/* a memfd, NR_PAGES long, in all worlds the same */
 	int dmabuf;	/* or 0 */
 	int access;	/* the file of an access, or 0 */
@@ -73,6 +73,7 @@ FIXTURE_VARIANT(fail_nth)
 	bool is_story;
 	/* It works on a device of QEMU, not on a mock one. */
 	bool on_edu;
+	bool on_edu_pair;
 	bool on_huge_pages;
 };
 
@@ -86,6 +87,13 @@ FIXTURE_SETUP(fail_nth)
 	if (variant->on_edu) {
 		find_edu(_metadata, &self->world.edu, 0);
 		ASSERT_OK(edu_keep_enabled(&self->world.edu));
+	}
+	if (variant->on_edu_pair) {
+		find_edu(_metadata, &self->world.edu, 0);
+		ASSERT_OK(edu_find_pair(EDU_PAIR_ON_ROOT_BUS, &self->world.edu,
+					&self->world.edu_second));
+		ASSERT_OK(edu_keep_enabled(&self->world.edu));
+		ASSERT_OK(edu_keep_enabled(&self->world.edu_second));
 	}
 	if (variant->on_huge_pages)
 		self->world.huge = alloc_memory(_metadata, MEMORY_THP, 2 * HUGE);
@@ -142,6 +150,8 @@ static void end(struct __test_metadata *_metadata, struct world *world, long pin
 {
 	if (world->edu.fd > 0)
 		edu_close(&world->edu);
+	if (world->edu_second.fd > 0)
+		edu_close(&world->edu_second);
 	if (world->dmabuf > 0)
 		close(world->dmabuf);
 	world->dmabuf = 0;
