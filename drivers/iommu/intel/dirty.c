@@ -16,9 +16,6 @@
  * intel_dirty_capable - Can the writes of a device be recorded?
  * @info: The device
  *
- * The bits are set by the unit's page walk, while the CPU looks on; so a walk
- * that does not snoop the CPU's caches is left alone.
- *
  * Return: true if a domain with dirty_ops can be made for it.
  */
 bool intel_dirty_capable(struct device_domain_info *info)

@@ -46,6 +46,21 @@ void intel_domain_fix_caps(struct dmar_domain *domain,
 }
 
 /**
+ * intel_dirty_supported - Can a unit set dirty bits?
+ * @iommu: The remapping unit
+ *
+ * The bits are set by the unit's page walk, while the CPU looks on; so a walk
+ * that does not snoop the CPU's caches is left alone.
+ *
+ * Return: true if it can, in second-stage page tables.
+ */
+bool intel_dirty_supported(struct intel_iommu *iommu)
+{
+	return sm_supported(iommu) && ecap_slts(iommu->ecap) &&
+	       ecap_slads(iommu->ecap) && ecap_smpwc(iommu->ecap);
+}
+
+/**
  * intel_domain_fits_iommu - May a domain with fixed_caps be used by a unit?
  * @domain: The domain
  * @iommu: The remapping unit
