@@ -10,7 +10,7 @@
 #include "iommufd_private.h"
 #include "trace.h"
 
-/* More ranges than anyone has use for; keeps the array within one kmalloc */
+/* More ranges than anyone has use for */
 #define IOAS_MAX_ALLOWED 8192
 
 void iommufd_ioas_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
@@ -114,6 +114,24 @@ int iommufd_ioas_iova_ranges_ioctl(struct iommufd_ucmd *ucmd)
 	return rc;
 }
 
+/* The user's ranges, which the map is to keep, so they are charged to the user */
+static struct iommu_iova_range *
+copy_allowed(const struct iommu_ioas_allow_iovas *cmd)
+{
+	struct iommu_iova_range *ranges;
+
+	ranges = kvmalloc_array(cmd->num_iovas, sizeof(*ranges),
+				GFP_KERNEL_ACCOUNT);
+	if (!ranges)
+		return ERR_PTR(-ENOMEM);
+	if (copy_from_user(ranges, u64_to_user_ptr(cmd->allowed_iovas),
+			   cmd->num_iovas * sizeof(*ranges))) {
+		kvfree(ranges);
+		return ERR_PTR(-EFAULT);
+	}
+	return ranges;
+}
+
 int iommufd_ioas_allow_iovas_ioctl(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_ioas_allow_iovas *cmd = ucmd->cmd;
@@ -127,9 +145,7 @@ int iommufd_ioas_allow_iovas_ioctl(struct iommufd_ucmd *ucmd)
 		return -EINVAL;
 
 	if (cmd->num_iovas) {
-		ranges = vmemdup_user(u64_to_user_ptr(cmd->allowed_iovas),
-				      array_size(cmd->num_iovas,
-						 sizeof(*ranges)));
+		ranges = copy_allowed(cmd);
 		if (IS_ERR(ranges))
 			return PTR_ERR(ranges);
 	}
