@@ -10,6 +10,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/nospec.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -349,6 +350,8 @@ static void __exit iommufd_exit(void)
 		misc_deregister(&iommufd_vfio_misc);
 	misc_deregister(&iommufd_misc);
 	iommufd_mock_exit();
+	/* VEVENTQs are freed by a function of ours, which is about to go */
+	rcu_barrier();
 }
 module_exit(iommufd_exit);
 
