@@ -14,6 +14,7 @@
  */
 #include <linux/device.h>
 #include <linux/fs.h>
+#include <linux/sched.h>
 #include <linux/seq_file.h>
 
 #include "fault.h"
@@ -170,5 +171,6 @@ void iommufd_show_fdinfo(struct seq_file *m, struct file *file)
 		seq_putc(m, '\n');
 		iommufd_object_put(ictx, obj);
 		id++;
+		cond_resched();
 	}
 }

@@ -13,6 +13,7 @@
 #include <linux/iommu.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "fail.h"
@@ -154,6 +155,8 @@ static int placement_map(struct device_memory *device,
 		if (rc)
 			goto out_unmap;
 		done += run.length;
+		/* A large BAR by small pages takes long */
+		cond_resched();
 	}
 	rc = iommu_sync_map(domain, placement->iova, length);
 	if (rc)

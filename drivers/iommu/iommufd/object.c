@@ -7,6 +7,7 @@
  * id is emptied first, which keeps new users out, then the ioctls at work on it
  * are waited for, and then it is seen whether one of them made a link.
  */
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "fail.h"
@@ -345,6 +346,7 @@ void iommufd_object_destroy_all(struct iommufd_ctx *ictx)
 			trace_iommufd_object_destroy(ictx, obj);
 			iommufd_object_free(ictx, obj);
 			progress = true;
+			cond_resched();
 		}
 	}
 	WARN_ON(ictx->objects.used != ictx->tombstones);
