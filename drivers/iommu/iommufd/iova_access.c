@@ -18,11 +18,6 @@
 #include "fail.h"
 #include "iova_map.h"
 
-static bool area_has_whole_pages(const struct iova_area *area)
-{
-	return PAGE_ALIGNED(area->iova | (area->last + 1) | area->offset);
-}
-
 /**
  * iova_map_add_access - Let one more access use the map
  * @map: map
@@ -33,7 +28,6 @@ static bool area_has_whole_pages(const struct iova_area *area)
  */
 int iova_map_add_access(struct iova_map *map, struct iova_map_access *access)
 {
-	struct iova_area *area;
 	int rc;
 
 	rc = mutex_lock_killable(&map->access_lock);
@@ -43,15 +37,9 @@ int iova_map_add_access(struct iova_map *map, struct iova_map_access *access)
 	     down_write_killable(&map->rwsem);
 	if (rc)
 		goto out_unlock;
-	if (access->needs_pin_pages) {
-		iova_map_for_each_area(map, area, 0, ULONG_MAX) {
-			if (!area_has_whole_pages(area)) {
-				rc = -EADDRINUSE;
-				break;
-			}
-		}
-	}
-	if (!rc) {
+	if (access->needs_pin_pages && !iova_map_is_aligned(map, PAGE_SIZE)) {
+		rc = -EADDRINUSE;
+	} else {
 		list_add_tail(&access->item, &map->accesses);
 		iova_map_update_alignment(map);
 	}

@@ -438,8 +438,12 @@ int iova_map_remove(struct iova_map *map, unsigned long iova,
 	return rc;
 }
 
-/* Do all areas begin and end, in IOVA and in memory, where pages do? */
-static bool areas_are_aligned(struct iova_map *map, unsigned long alignment)
+/**
+ * iova_map_is_aligned - Do all areas keep to a granule?
+ * @map: map
+ * @alignment: what IOVAs, lengths and places in memory are to be multiples of
+ */
+bool iova_map_is_aligned(struct iova_map *map, unsigned long alignment)
 {
 	struct iova_area *area;
 
@@ -460,7 +464,7 @@ static int set_smallest_pages(struct iova_map *map, bool smallest)
 	/* What domains hold stays as it was mapped */
 	if (!list_empty(&map->hwpts) && iova_map_find_area(map, 0, ULONG_MAX))
 		return -EBUSY;
-	if (smallest && !areas_are_aligned(map, PAGE_SIZE))
+	if (smallest && !iova_map_is_aligned(map, PAGE_SIZE))
 		return -EADDRINUSE;
 	map->smallest_pages = smallest;
 	iova_map_update_alignment(map);
@@ -528,7 +532,7 @@ static int fit_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt)
 	/* Memory is contiguous by CPU pages only */
 	if (alignment > PAGE_SIZE)
 		return -EINVAL;
-	if (!areas_are_aligned(map, alignment))
+	if (!iova_map_is_aligned(map, alignment))
 		return -EADDRINUSE;
 	if (geometry->aperture_start) {
 		rc = iova_map_reserve(map, 0, geometry->aperture_start - 1,

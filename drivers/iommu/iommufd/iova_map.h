@@ -184,6 +184,7 @@ u32 iova_map_usable(struct iova_map *map, struct iommu_iova_range *ranges,
 
 int iova_map_add_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt);
 void iova_map_remove_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt);
+bool iova_map_is_aligned(struct iova_map *map, unsigned long alignment);
 void iova_map_update_alignment(struct iova_map *map);
 
 /* iova_access.c; how often accesses are asked to unpin before we give up */
