@@ -39,9 +39,13 @@ if [ -n "${MAINLINE:-}" ]; then
 		[ -f "$source" ] || { echo "programs: no such tests in $MAINLINE"; exit 1; }
 		program=mainline_$(basename "$source" .c)
 		echo "  CC      $programs/tests/$program"
+		# Newer ones give up capabilities, by Debian's libcap-dev
+		libs=
+		! grep -q '<sys/capability.h>' "$source" || libs=-lcap
 		# shellcheck disable=SC2086 # words for the compiler
 		$cc -O2 -w -static -D_GNU_SOURCE ${MAINLINE_CFLAGS:-} -isystem "$headers" \
-			-o "$programs/tests/$program" "$source"
+			-I "$MAINLINE/tools/testing/selftests" \
+			-o "$programs/tests/$program" "$source" $libs
 		echo "$program" >>"$programs/list"
 	done
 fi
