@@ -4,6 +4,8 @@
  */
 #include <linux/fs.h>
 #include <linux/iommu-fault.h>
+#include <linux/memcontrol.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -30,6 +32,22 @@ void iommufd_fault_group_put(struct iommufd_fault_group *group)
 			kfree(request);
 	}
 	kfree(group);
+}
+
+/*
+ * Memory for what waits in the queue, charged to whoever made it: the reporter is
+ * a thread of the IOMMU's. It serves other devices as well, so where that one may
+ * not have more it does not try for long.
+ */
+void *iommufd_fault_queue_zalloc(struct iommufd_fault_queue *queue, size_t size)
+{
+	struct mem_cgroup *memcg = set_active_memcg(queue->memcg);
+	void *memory;
+
+	memory = kzalloc(size,
+			 GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN);
+	set_active_memcg(memcg);
+	return memory;
 }
 
 /* Room for one more request? Whoever gets it adds the request, or gives it back */
@@ -325,6 +343,7 @@ static void fault_free(struct iommufd_eventq *eventq)
 
 	WARN_ON(queue->nr_requests || !list_empty(&queue->unread));
 	mutex_destroy(&queue->respond_lock);
+	mem_cgroup_put(queue->memcg);
 	kvfree(queue->read);
 	kfree(queue);
 }
@@ -399,6 +418,7 @@ static struct iommufd_fault_queue *fault_queue_alloc(void)
 		kfree(queue);
 		return NULL;
 	}
+	queue->memcg = get_mem_cgroup_from_mm(current->mm);
 	iommufd_eventq_init(&queue->eventq, &fault_eventq_ops);
 	mutex_init(&queue->respond_lock);
 	INIT_LIST_HEAD(&queue->unread);

@@ -20,6 +20,8 @@
 #include "eventq.h"
 #include "iommufd_private.h"
 
+struct mem_cgroup;
+
 /* Requests that a queue holds, read or not: no device gets more of our memory */
 #define IOMMUFD_FAULT_MAX_REQUESTS 1024
 
@@ -36,6 +38,7 @@
  * @next_cookie: for the next group that is read
  * @nr_requests: in all groups, also those that are not complete
  * @nr_refused: groups refused at once since there was no room
+ * @memcg: what the groups are charged to, that of whoever made the queue, or NULL
  */
 struct iommufd_fault_queue {
 	struct iommufd_eventq eventq;
@@ -45,6 +48,7 @@ struct iommufd_fault_queue {
 	u32 next_cookie;
 	unsigned int nr_requests;
 	u64 nr_refused;
+	struct mem_cgroup *memcg;
 };
 
 static inline struct iommufd_fault_queue *
@@ -154,6 +158,8 @@ int iommufd_hwpt_link_fault(struct iommufd_hwpt *hwpt, u32 fault_id);
 void iommufd_hwpt_unlink_fault(struct iommufd_hwpt *hwpt);
 void iommufd_fault_measure(struct iommufd_object *obj,
 			   struct iommufd_fault_usage *usage);
+void *iommufd_fault_queue_zalloc(struct iommufd_fault_queue *queue,
+				 size_t size);
 int iommufd_fault_queue_charge(struct iommufd_fault_queue *queue);
 void iommufd_fault_queue_uncharge(struct iommufd_fault_queue *queue,
 				  unsigned int nr_requests, bool refused);

@@ -52,7 +52,7 @@ group_alloc(struct iommufd_fault_attach *attach)
 {
 	struct iommufd_fault_group *group;
 
-	group = kzalloc(sizeof(*group), GFP_KERNEL);
+	group = iommufd_fault_queue_zalloc(attach->queue, sizeof(*group));
 	if (!group)
 		return NULL;
 	refcount_set(&group->refs, 1);
@@ -69,7 +69,8 @@ static int group_add(struct iommufd_fault_group *group,
 	struct iommufd_fault_request *request = &group->first;
 
 	if (group->nr_requests) {
-		request = kmalloc(sizeof(*request), GFP_KERNEL);
+		request = iommufd_fault_queue_zalloc(group->attach->queue,
+						     sizeof(*request));
 		if (!request)
 			return -ENOMEM;
 	}
