@@ -40,6 +40,13 @@ static void show_ioas(struct seq_file *m, struct iommufd_object *obj)
 		   usage.memory.extents, usage.alignment);
 }
 
+/* Only where there is one */
+static void show_hwpt_fault(struct seq_file *m, struct iommufd_hwpt *hwpt)
+{
+	if (hwpt->fault)
+		seq_printf(m, " fault %u", hwpt->fault->obj.id);
+}
+
 static void show_hwpt_paging(struct seq_file *m, struct iommufd_object *obj)
 {
 	struct iommufd_hwpt_paging *hwpt = to_hwpt_paging(obj);
@@ -51,6 +58,7 @@ static void show_hwpt_paging(struct seq_file *m, struct iommufd_object *obj)
 		   (u64)domain->geometry.aperture_end,
 		   hwpt->enforce_cache_coherency,
 		   READ_ONCE(hwpt->dirty_tracking));
+	show_hwpt_fault(m, &hwpt->common);
 }
 
 static void show_hwpt_nested(struct seq_file *m, struct iommufd_object *obj)
@@ -60,6 +68,7 @@ static void show_hwpt_nested(struct seq_file *m, struct iommufd_object *obj)
 	seq_printf(m, " viommu %u parent %u",
 		   nested->viommu ? nested->viommu->obj.id : 0,
 		   nested->parent->common.obj.id);
+	show_hwpt_fault(m, &nested->common);
 }
 
 static void show_viommu(struct seq_file *m, struct iommufd_object *obj)
@@ -123,8 +132,8 @@ static void show_fault(struct seq_file *m, struct iommufd_object *obj)
 	struct iommufd_fault_usage usage;
 
 	iommufd_fault_measure(obj, &usage);
-	seq_printf(m, " requests %u refused %llu", usage.nr_requests,
-		   usage.nr_refused);
+	seq_printf(m, " requests %u refused %llu depth %u", usage.nr_requests,
+		   usage.nr_refused, IOMMUFD_FAULT_MAX_REQUESTS);
 }
 
 static void show_veventq(struct seq_file *m, struct iommufd_object *obj)

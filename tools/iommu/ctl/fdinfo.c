@@ -217,6 +217,23 @@ struct object *field_target(const struct context *context, const struct field *f
 	return fdinfo_find(context, strtoul(field->value, NULL, 10));
 }
 
+bool object_pasid(const struct object *object, const char **place, uint32_t *pasid,
+		  uint32_t *hwpt)
+{
+	unsigned int p, h;
+	int length;
+
+	if (!*place)
+		*place = object_field(object, "pasids");
+	if (!*place || sscanf(*place, "%7u=%9u%n", &p, &h, &length) != 2)
+		return false;
+	*place += length;
+	*place += **place == ',';
+	*pasid = p;
+	*hwpt = h;
+	return true;
+}
+
 struct object *object_parent(const struct context *context, const struct object *object)
 {
 	struct object *target;

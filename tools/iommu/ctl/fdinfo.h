@@ -54,6 +54,12 @@ uint64_t object_number(const struct object *object, const char *key);
 bool field_is_link(const struct field *field);
 /* The object that the field refers to, or NULL. */
 struct object *field_target(const struct context *context, const struct field *field);
+/*
+ * The PASIDs of a device and what each is attached to, one at a time: @place is NULL
+ * at first. Returns false at the end, and where it is not as it should be.
+ */
+bool object_pasid(const struct object *object, const char **place, uint32_t *pasid,
+		  uint32_t *hwpt);
 /* The first object that this one refers to, which it is shown below, or NULL. */
 struct object *object_parent(const struct context *context, const struct object *object);
 

@@ -21,6 +21,11 @@ static const char *object_shape(const struct object *object)
 		return "box";
 	if (!strcmp(object->kind, "device"))
 		return "component";
+	if (!strcmp(object->kind, "viommu"))
+		return "folder";
+	if (!strcmp(object->kind, "fault") || !strcmp(object->kind, "veventq") ||
+	    !strcmp(object->kind, "hw_queue"))
+		return "cds";
 	return "ellipse";
 }
 
@@ -54,7 +59,9 @@ static void print_node(const struct context *context, const struct object *objec
 
 static void print_edges(const struct context *context, const struct object *object)
 {
+	const char *place = NULL;
 	const struct object *target;
+	uint32_t pasid, hwpt;
 	size_t i;
 
 	for (i = 0; i < object->nr_fields; i++) {
@@ -63,6 +70,12 @@ static void print_edges(const struct context *context, const struct object *obje
 			printf("    \"%llu.%u\" -> \"%llu.%u\";\n",
 			       (unsigned long long)context->number, object->id,
 			       (unsigned long long)context->number, target->id);
+	}
+	while (object_pasid(object, &place, &pasid, &hwpt)) {
+		if (fdinfo_find(context, hwpt))
+			printf("    \"%llu.%u\" -> \"%llu.%u\" [label=\"PASID %u\"];\n",
+			       (unsigned long long)context->number, object->id,
+			       (unsigned long long)context->number, hwpt, pasid);
 	}
 }
 
@@ -104,6 +117,24 @@ static void json_edge(const struct object *object, const struct object *target,
 	json_close('}');
 }
 
+/* The same with the PASID that it goes by */
+static void json_pasid_edges(const struct context *context, const struct object *object)
+{
+	const char *place = NULL;
+	uint32_t pasid, hwpt;
+
+	while (object_pasid(object, &place, &pasid, &hwpt)) {
+		if (!fdinfo_find(context, hwpt))
+			continue;
+		json_open(NULL, '{');
+		json_number("from", object->id);
+		json_number("to", hwpt);
+		json_string("key", "pasids");
+		json_number("pasid", pasid);
+		json_close('}');
+	}
+}
+
 static void json_graph(const struct context *context)
 {
 	const struct object *object, *target;
@@ -131,6 +162,7 @@ static void json_graph(const struct context *context)
 			if (target)
 				json_edge(object, target, object->fields[j].key);
 		}
+		json_pasid_edges(context, object);
 	}
 	json_close(']');
 }

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/iommufd.h>
 
 #include "show.h"
 #include "util.h"
@@ -69,9 +70,87 @@ static char *device_words(const struct object *object)
 {
 	const char *name = object_field(object, "name");
 	const char *group = object_field(object, "group");
+	bool attached = object_number(object, "hwpt");
+	const char *place = NULL;
+	uint32_t pasid, hwpt;
+	char *words, *more;
 
-	return text("%s, IOMMU group %s%s", name ? name : "?", group ? group : "?",
-		    object_number(object, "hwpt") ? "" : "; not attached");
+	words = text("%s, IOMMU group %s%s", name ? name : "?", group ? group : "?",
+		     attached ? "" : "; not attached");
+	while (object_pasid(object, &place, &pasid, &hwpt)) {
+		more = text("%s; PASID %u: HWPT %u", words, pasid, hwpt);
+		free(words);
+		words = more;
+	}
+	return words;
+}
+
+/* Of enum iommu_viommu_type, iommu_hw_queue_type and iommu_veventq_type, or as it is */
+static const char *type_word(const struct object *object, const char * const *words, size_t nr)
+{
+	const char *value = object_field(object, "type");
+	uint64_t type = object_number(object, "type");
+
+	return type < nr && words[type] ? words[type] : value ? value : "?";
+}
+
+static char *viommu_words(const struct object *object)
+{
+	static const char * const types[] = {
+		[IOMMU_VIOMMU_TYPE_ARM_SMMUV3] = "Arm SMMUv3",
+		[IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV] = "Tegra241 CMDQV",
+	};
+	const char *iommu = object_field(object, "iommu");
+
+	return text("type %s%s%s", type_word(object, types, ARRAY_SIZE(types)),
+		    iommu ? ", on " : "", iommu ? iommu : "");
+}
+
+static char *vdevice_words(const struct object *object)
+{
+	const char *name = object_field(object, "virt_id");
+
+	return text("%s in the VM%s", name ? name : "?",
+		    object_number(object, "device") ? "" : "; the device is gone");
+}
+
+static char *hw_queue_words(const struct object *object)
+{
+	static const char * const types[] = {
+		[IOMMU_HW_QUEUE_TYPE_TEGRA241_CMDQV] = "Tegra241 CMDQV",
+	};
+	const char *iova = object_field(object, "iova");
+	char length[WORDS_ROOM];
+
+	return text("type %s, %s at %s of the VM",
+		    type_word(object, types, ARRAY_SIZE(types)),
+		    size_words(object_number(object, "length"), length), iova ? iova : "?");
+}
+
+static char *fault_words(const struct object *object)
+{
+	uint64_t requests = object_number(object, "requests");
+	uint64_t refused = object_number(object, "refused");
+
+	return text("%llu of %llu page requests wait%s; %llu group%s refused",
+		    (unsigned long long)requests,
+		    (unsigned long long)object_number(object, "depth"),
+		    requests == 1 ? "s" : "", (unsigned long long)refused, plural(refused));
+}
+
+static char *veventq_words(const struct object *object)
+{
+	static const char * const types[] = {
+		[IOMMU_VEVENTQ_TYPE_ARM_SMMUV3] = "Arm SMMUv3",
+		[IOMMU_VEVENTQ_TYPE_TEGRA241_CMDQV] = "Tegra241 CMDQV",
+	};
+	uint64_t events = object_number(object, "events");
+	uint64_t lost = object_number(object, "lost");
+
+	return text("type %s; %llu of %llu events wait%s; %llu lost",
+		    type_word(object, types, ARRAY_SIZE(types)), (unsigned long long)events,
+		    (unsigned long long)object_number(object, "depth"),
+		    events == 1 ? "s" : "", (unsigned long long)lost);
 }
 
 /* A kind that is newer than this program: as the kernel says it */
@@ -96,16 +175,24 @@ char *object_words(const struct object *object)
 	static const struct {
 		const char *kind;
 		char *(*words)(const struct object *object);
+		/* Without it the kernel is another one than these words are for */
+		const char *key;
 	} kinds[] = {
-		{ "ioas", ioas_words },
-		{ "hwpt_paging", hwpt_paging_words },
-		{ "device", device_words },
-		{ "access", access_words },
+		{ "ioas", ioas_words, "areas" },
+		{ "hwpt_paging", hwpt_paging_words, "pages" },
+		{ "device", device_words, "name" },
+		{ "access", access_words, "pins" },
+		{ "viommu", viommu_words, "type" },
+		{ "vdevice", vdevice_words, "virt_id" },
+		{ "hw_queue", hw_queue_words, "iova" },
+		{ "fault", fault_words, "requests" },
+		{ "veventq", veventq_words, "events" },
 	};
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if (!strcmp(object->kind, kinds[i].kind))
+		if (!strcmp(object->kind, kinds[i].kind) &&
+		    object_field(object, kinds[i].key))
 			return kinds[i].words(object);
 	}
 	return other_words(object);

@@ -36,6 +36,24 @@ IOVA 0x1000000 to 0x7fffffff; tracks dirty pages
 `-- SELFTEST 11
 """
 
+NESTED = """\
+iommufd 23, 12 objects
+|-- IOAS 2: 1 GiB in 1 area, 1 GiB pinned in 1 extent; granule 4 KiB
+|   `-- HWPT_PAGING 3: pages of 4 KiB, 2 MiB, 1 GiB; \
+IOVA 0x0 to 0xffffffffffff; enforces coherency
+|       `-- VIOMMU 4: type Arm SMMUv3, on smmu3.0x0000000009050000
+|           |-- HWPT_NESTED 6 -> HWPT_PAGING 3 -> FAULT 5
+|           |   `-- DEVICE 1: 0000:00:02.0, IOMMU group 1; \
+PASID 5: HWPT 7; PASID 1048575: HWPT 3
+|           |-- HWPT_NESTED 7 -> HWPT_PAGING 3
+|           |-- VDEVICE 8: 0x18 in the VM -> DEVICE 1
+|           |-- VDEVICE 9: 0x20 in the VM; the device is gone
+|           |-- VEVENTQ 10: type Arm SMMUv3; 1 of 64 events waits; 17 lost
+|           `-- HW_QUEUE 11: type 0x7, 64 KiB at 0x40000000 of the VM
+|-- FAULT 5: 3 of 1024 page requests wait; 1 group refused
+`-- FAULT 12: 1 of 1024 page requests waits; 0 groups refused
+"""
+
 CIRCLE = """\
 iommufd:\tctx 1
 hwpt_nested:\tid 1 refs 1 parent 2
@@ -63,7 +81,7 @@ def recorded(name):
 
 def check_output():
     """Trees, graphs and JSON of what is recorded."""
-    for name, tree in (("two-devices", TREE), ("newer", NEWER)):
+    for name, tree in (("two-devices", TREE), ("newer", NEWER), ("nested", NESTED)):
         check("tree", (0, tree, ""), run("show", "--file", recorded(name)))
 
     status, out, _ = run("-j", "show", "-f", recorded("two-devices"))
@@ -80,6 +98,26 @@ def check_output():
                         (9, 3, "hwpt"), (10, 9, "viommu"), (10, 1, "device")}),
           (status, edges))
     check("nodes", {1, 2, 3, 7, 8, 9, 10, 11}, {node["id"] for node in graph["nodes"]})
+
+
+def check_pasids():
+    """A device is attached by PASID to other HWPTs than without, and arrows say so."""
+    status, out, _ = run("graph", "--json", "-f", recorded("nested"))
+    edges = json.loads(out)[0]["edges"]
+    check("pasids", (0, [(1, 7, 5), (1, 3, 1048575)]),
+          (status, [(edge["from"], edge["to"], edge["pasid"]) for edge in edges
+                    if edge["key"] == "pasids"]))
+    check("fault", True, {"from": 6, "to": 5, "key": "fault"} in edges)
+    words = {node["id"]: node["words"] for node in json.loads(out)[0]["nodes"]}
+    check("words", "type Arm SMMUv3; 1 of 64 events waits; 17 lost", words[10])
+    status, out, _ = run("graph", "-f", recorded("nested"))
+    for line in ('    "23.1" -> "23.7" [label="PASID 5"];', '    "23.6" -> "23.5";',
+                 '    "23.10" [shape=cds, label="VEVENTQ 10\\ntype Arm SMMUv3'
+                 '\\n1 of 64 events waits\\n17 lost"];'):
+        check("line of the graph", True, line in out.splitlines())
+    status, out, _ = run("--json", "show", "-f", recorded("nested"))
+    check("json of a fault", {"type": "fault", "id": 5, "refs": 2, "requests": 3,
+                              "refused": 1, "depth": 1024}, json.loads(out)[0]["objects"][4])
 
 
 def check_graph():
@@ -135,6 +173,7 @@ def check_hostile():
 def main():
     """Entry."""
     check_output()
+    check_pasids()
     check_graph()
     check_bad()
     check_hostile()

@@ -125,6 +125,39 @@ static void test_bad(void)
 	}
 }
 
+/* PASIDs, and what is not a list of them */
+static void test_pasids(void)
+{
+	static const struct {
+		const char *value;
+		unsigned int nr;
+		uint32_t pasid, hwpt;	/* the last */
+	} lists[] = {
+		{ "5=7", 1, 5, 7 }, { "5=7,1048575=3", 2, 1048575, 3 }, { "5=7,", 1, 5, 7 },
+		{ "5=7,6", 1, 5, 7 }, { "5", 0, 0, 0 },
+		{ "=7", 0, 0, 0 }, { "x=7", 0, 0, 0 }, { ",", 0, 0, 0 },
+		{ "5=7;6=8", 1, 5, 7 },
+	};
+	struct context context;
+	char why[160];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(lists); i++) {
+		char *fdinfo = text("iommufd:\tctx 1\ndevice:\tid 1 refs 0 pasids %s\n",
+				    lists[i].value);
+		uint32_t pasid = 0, hwpt = 0;
+		const char *place = NULL;
+		unsigned int nr = 0;
+
+		CHECK(!fdinfo_parse(fdinfo, &context, why));
+		while (object_pasid(&context.objects[0], &place, &pasid, &hwpt))
+			nr++;
+		CHECK(nr == lists[i].nr && pasid == lists[i].pasid && hwpt == lists[i].hwpt);
+		fdinfo_free(&context);
+		free(fdinfo);
+	}
+}
+
 /* Any text at all, cut anywhere, is taken or refused, and leaves no memory */
 static void test_cut(const char *dir)
 {
@@ -273,6 +306,7 @@ int main(int argc, char **argv)
 	test_objects(argv[1]);
 	test_newer(argv[1]);
 	test_bad();
+	test_pasids();
 	test_cut(argv[1]);
 	test_words();
 	test_vtd();

@@ -5,8 +5,12 @@
 #include <stdarg.h>
 
 #include "lib/fdinfo.h"
+#include "lib/iopf.h"
 #include "lib/mock.h"
+#include "lib/nested.h"
+#include "lib/pasid.h"
 #include "lib/testing.h"
+#include "lib/veventq.h"
 
 #define AT	0x40000000ULL
 
@@ -127,6 +131,96 @@ TEST_F(iommuctl, shows_a_tree)
 	EXPECT_TEXT("\"type\": \"hwpt_paging\",\n        \"id\": %u,\n"
 		    "        \"refs\": 1,\n        \"ioas\": %u,\n",
 		    mock.hwpt, self->ioas);
+}
+
+TEST_F(iommuctl, tells_how_full_a_queue_of_faults_is)
+{
+	struct iommu_hwpt_pgfault read;
+	struct mock mock;
+	__u32 fault, hwpt;
+	int file;
+
+	ASSERT_OK(iopf_alloc(self->fd, &fault, &file));
+	ASSERT_OK(mock_attach(self->fd, self->ioas, &mock));
+	ASSERT_OK(iopf_hwpt_alloc(self->fd, mock.dev, self->ioas, 0, fault, &hwpt));
+	ASSERT_OK(mock_replace(self->fd, &mock, hwpt));
+	EXPECT_EQ(0, RUN("show %d", getpid()));
+	EXPECT_TEXT("HWPT_PAGING %u: " DEFAULT_TABLE " -> FAULT %u\n", hwpt, fault);
+	EXPECT_TEXT("FAULT %u: 0 of 1024 page requests wait; 0 groups refused\n", fault);
+
+	ASSERT_OK(mock_request(self->fd, mock.dev, LAST, 1, AT));
+	ASSERT_OK(mock_request(self->fd, mock.dev, PARTIAL, 2, AT));
+	ASSERT_OK(mock_request(self->fd, mock.dev, LAST, 2, AT + PAGE));
+	EXPECT_EQ(0, RUN("show %d", getpid()));
+	EXPECT_TEXT("FAULT %u: 3 of 1024 page requests wait; 0 groups refused\n", fault);
+	EXPECT_EQ(0, RUN("--json graph %d", getpid()));
+	EXPECT_TEXT("\"from\": %u,\n        \"to\": %u,\n        \"key\": \"fault\"", hwpt,
+		    fault);
+
+	/* What was read waits for its answer, and without its file for none. */
+	ASSERT_EQ((int)PGFAULT, iopf_read(file, &read, sizeof(read)));
+	EXPECT_EQ(0, RUN("show %d", getpid()));
+	EXPECT_TEXT("FAULT %u: 3 of 1024 page requests wait; 0 groups refused\n", fault);
+	ASSERT_OK(iopf_answer(file, read.cookie, SUCCESS));
+	EXPECT_EQ(0, RUN("show %d", getpid()));
+	EXPECT_TEXT("FAULT %u: 2 of 1024 page requests wait; 0 groups refused\n", fault);
+	close(file);
+	ASSERT_OK(mock_request(self->fd, mock.dev, LAST, 3, AT));
+	EXPECT_EQ(0, RUN("show %d", getpid()));
+	EXPECT_TEXT("FAULT %u: 0 of 1024 page requests wait; 1 group refused\n", fault);
+	EXPECT_EQ(0, RUN("--json show %d", getpid()));
+	EXPECT_TEXT("\"requests\": 0,\n        \"refused\": 1,\n        \"depth\": 1024\n");
+}
+
+TEST_F(iommuctl, shows_what_a_viommu_has)
+{
+	__u32 parent, viommu, vdevice, veventq, nested;
+	struct mock mock;
+	int file;
+
+	ASSERT_OK(mock_attach_flags(self->fd, self->ioas, MOCK_FLAGS_DEVICE_PASID, &mock));
+	ASSERT_OK(parent_alloc(self->fd, mock.dev, self->ioas, &parent));
+	ASSERT_OK(viommu_alloc(self->fd, mock.dev, parent, &viommu));
+	ASSERT_OK(vdevice_alloc(self->fd, viommu, mock.dev, 0x18, &vdevice));
+	ASSERT_OK(veventq_alloc(self->fd, viommu, 2, &veventq, &file));
+	ASSERT_OK(nested_alloc(self->fd, mock.dev, viommu, 0, &nested));
+	ASSERT_OK(mock_trigger_vevent(self->fd, mock.dev));
+	EXPECT_EQ(0, RUN("show %d", getpid()));
+	EXPECT_TEXT("        `-- VIOMMU %u: type %#x, on iommufd_selftest_iommu", viommu,
+		    IOMMU_VIOMMU_TYPE_SELFTEST);
+	EXPECT_TEXT("VDEVICE %u: 0x18 in the VM -> DEVICE %u\n", vdevice, mock.dev);
+	EXPECT_TEXT("VEVENTQ %u: type %#x; 1 of 2 events waits; 0 lost\n", veventq,
+		    IOMMU_VEVENTQ_TYPE_SELFTEST);
+	EXPECT_TEXT("HWPT_NESTED %u -> HWPT_PAGING %u\n", nested, parent);
+
+	ASSERT_OK(mock_trigger_vevent(self->fd, mock.dev));
+	ASSERT_OK(mock_trigger_vevent(self->fd, mock.dev));
+	EXPECT_EQ(0, RUN("graph %d", getpid()));
+	EXPECT_TEXT("\\n2 of 2 events wait\\n1 lost\"];\n");
+	EXPECT_TEXT("    \"%llu.%u\" -> \"%llu.%u\";\n", self->ctx, veventq, self->ctx, viommu);
+	EXPECT_EQ(0, RUN("--json show %d", getpid()));
+	EXPECT_TEXT("\"depth\": 2,\n        \"events\": 2,\n        \"lost\": 1\n");
+	close(file);
+}
+
+TEST_F(iommuctl, shows_what_pasids_are_attached_to)
+{
+	struct mock mock;
+	__u32 hwpt;
+
+	ASSERT_OK(mock_attach_flags(self->fd, self->ioas, MOCK_FLAGS_DEVICE_PASID, &mock));
+	ASSERT_OK(hwpt_alloc_flags(self->fd, mock.dev, self->ioas, IOMMU_HWPT_ALLOC_PASID,
+				   IOMMU_HWPT_DATA_NONE, NULL, 0, &hwpt));
+	ASSERT_OK(mock_replace(self->fd, &mock, hwpt));
+	ASSERT_OK(pasid_attach(self->fd, mock.id, 70, hwpt));
+	EXPECT_EQ(0, RUN("show %d", getpid()));
+	EXPECT_TEXT("; PASID 70: HWPT %u\n", hwpt);
+	EXPECT_EQ(0, RUN("graph %d", getpid()));
+	EXPECT_TEXT("    \"%llu.%u\" -> \"%llu.%u\" [label=\"PASID 70\"];\n", self->ctx,
+		    mock.dev, self->ctx, hwpt);
+	ASSERT_OK(pasid_detach(self->fd, mock.id, 70));
+	EXPECT_EQ(0, RUN("show %d", getpid()));
+	EXPECT_EQ(NULL, strstr(self->text, "PASID "));
 }
 
 TEST_F(iommuctl, draws_a_graph)
