@@ -18,7 +18,7 @@ END = re.compile(r"^@@ end (\S+) (\d+)$")
 
 
 # The programs for which the arm64 machine boots by firmware, with another IORT.
-WANT_ACPI = ("nested_hw", "nested_hw_run")
+WANT_ACPI = ("nested_hw", "nested_hw_inval", "nested_hw_event", "nested_hw_run")
 
 
 class Progress:

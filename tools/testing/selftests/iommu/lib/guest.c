@@ -156,12 +156,26 @@ struct command tlbi_vaa(__u64 va)
 	return (struct command){ { 0x13, va | BIT(0) } };
 }
 
+/* Num, Scale; TTL: the entries are of the last level; TG: 4 KiB */
+static struct command in_range(struct command command, unsigned int pages)
+{
+	unsigned int scale = 0;
+
+	for (; pages > 32; pages /= 2)
+		scale++;
+	command.words[0] |= FIELD(pages - 1, 12) | FIELD(scale, 20);
+	command.words[1] |= FIELD(1, 10) | FIELD(3, 8);
+	return command;
+}
+
 struct command tlbi_va_range(__u16 asid, __u64 va, unsigned int pages)
 {
-	return (struct command){ {
-		0x12 | FIELD(pages - 1, 12) | FIELD(asid, 48),
-		va | FIELD(1, 10) | FIELD(3, 8) | BIT(0),
-	} };
+	return in_range(tlbi_va(asid, va), pages);
+}
+
+struct command tlbi_vaa_range(__u64 va, unsigned int pages)
+{
+	return in_range(tlbi_vaa(va), pages);
 }
 
 struct command cfgi_cd(__u32 vsid, unsigned int ssid)

@@ -70,8 +70,9 @@ struct command tlbi_nsnh_all(void);
 struct command tlbi_asid(__u16 asid);
 struct command tlbi_va(__u16 asid, __u64 va);
 struct command tlbi_vaa(__u64 va);
-/* @pages of 4 KiB, 2 to 32. */
+/* @pages of 4 KiB: 2 to 32, or a multiple of that by a power of 2. */
 struct command tlbi_va_range(__u16 asid, __u64 va, unsigned int pages);
+struct command tlbi_vaa_range(__u64 va, unsigned int pages);
 struct command cfgi_cd(__u32 vsid, unsigned int ssid);
 struct command cfgi_cd_all(__u32 vsid);
 struct command atc_inv(__u32 vsid);
