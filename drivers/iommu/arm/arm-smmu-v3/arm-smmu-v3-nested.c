@@ -101,17 +101,20 @@ int arm_smmu_check_guest_ste(struct arm_smmu_device *smmu, u64 ste[2])
 }
 
 /**
- * arm_smmu_keeps_coherent - Does memory stay coherent whatever a device asks?
+ * arm_smmu_keeps_coherent - Does memory stay coherent whatever a guest asks?
  * @master: The device
+ * @fwb: Does stage 2 force write-back?
  *
  * A guest decides on the attributes of stage 1. If it could decide against the
- * caches the host's memory would not be what the host sees.
+ * caches the host's memory would not be what the host sees. A device that asks
+ * for No Snoop is not kept from it by @fwb: it can do that below a stage 2 alone
+ * as well, and so has nothing from nesting.
  */
-bool arm_smmu_keeps_coherent(struct arm_smmu_master *master)
+bool arm_smmu_keeps_coherent(struct arm_smmu_master *master, bool fwb)
 {
 	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(master->dev);
 
-	return fwspec && fwspec->flags & IOMMU_FWSPEC_PCI_RC_CANWBS;
+	return fwb || (fwspec && fwspec->flags & IOMMU_FWSPEC_PCI_RC_CANWBS);
 }
 
 /**
@@ -171,7 +174,7 @@ static int nested_attach_dev(struct iommu_domain *domain, struct device *dev)
 	unsigned long vsid;
 
 	if (!master || master->smmu != nested->vsmmu->smmu ||
-	    !arm_smmu_keeps_coherent(master))
+	    !arm_smmu_keeps_coherent(master, nested->vsmmu->parent->fwb))
 		return -EINVAL;
 	if (arm_smmu_master_sva_enabled(master))
 		return -EBUSY;

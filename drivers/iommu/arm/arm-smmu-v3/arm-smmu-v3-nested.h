@@ -45,7 +45,7 @@ int arm_smmu_check_guest_ste(struct arm_smmu_device *smmu, u64 ste[2]);
 struct iommu_domain *
 arm_smmu_alloc_nested(struct iommufd_viommu *viommu, u32 flags,
 		      const struct iommu_user_data *user_data);
-bool arm_smmu_keeps_coherent(struct arm_smmu_master *master);
+bool arm_smmu_keeps_coherent(struct arm_smmu_master *master, bool fwb);
 bool arm_smmu_wants_ats(const struct arm_smmu_nested_domain *nested);
 void arm_smmu_make_nested_ste(struct arm_smmu_master *master,
 			      struct arm_smmu_ste *ste);

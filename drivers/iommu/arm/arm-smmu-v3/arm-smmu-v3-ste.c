@@ -304,6 +304,8 @@ void arm_smmu_set_ste_s2(struct arm_smmu_ste *ste,
 		ste2 |= STRTAB_STE_2_S2ENDI;
 	if (domain->hd)
 		ste2 |= STRTAB_STE_2_S2HD | STRTAB_STE_2_S2HA;
+	if (domain->fwb)
+		ste->data[1] |= cpu_to_le64(STRTAB_STE_1_S2FWB);
 	ste->data[2] |= cpu_to_le64(ste2);
 	ste->data[3] |= cpu_to_le64(cfg->vttbr & STRTAB_STE_3_S2TTB_MASK);
 }

@@ -55,7 +55,8 @@ void *arm_smmu_hw_info(struct device *dev, u32 *length, u32 *type)
  * @flags: Of IOMMU_HWPT_ALLOC_DIRTY_TRACKING and IOMMU_HWPT_ALLOC_NEST_PARENT
  * @user_data: Must be NULL
  *
- * A nesting parent is stage 2, any other domain stage 1 where there is one.
+ * A nesting parent is stage 2, any other domain stage 1 where there is one. A
+ * parent forces write-back where it can: then a guest's attributes do not matter.
  *
  * Return: the domain, its page table made, or an ERR_PTR.
  */
@@ -86,6 +87,7 @@ arm_smmu_domain_alloc_paging_flags(struct device *dev, u32 flags,
 	if (parent) {
 		to_smmu_domain(domain)->stage = ARM_SMMU_DOMAIN_S2;
 		to_smmu_domain(domain)->nest_parent = true;
+		to_smmu_domain(domain)->fwb = features & ARM_SMMU_FEAT_FWB;
 	}
 	if (dirty) {
 		to_smmu_domain(domain)->hd = true;

@@ -61,7 +61,8 @@ static bool parent_fits(struct arm_smmu_device *smmu,
 	return smmu->oas >= other->oas && smmu->ias >= other->ias &&
 	       smmu->pgsize_bitmap == other->pgsize_bitmap &&
 	       !((smmu->features ^ other->features) & must_equal) &&
-	       (!parent->hd || smmu->features & ARM_SMMU_FEAT_HD);
+	       (!parent->hd || smmu->features & ARM_SMMU_FEAT_HD) &&
+	       (!parent->fwb || smmu->features & ARM_SMMU_FEAT_FWB);
 }
 
 static void vsmmu_destroy(struct iommufd_viommu *viommu)
@@ -123,7 +124,8 @@ size_t arm_smmu_get_viommu_size(struct device *dev, enum iommu_viommu_type type)
 
 	if (type != IOMMU_VIOMMU_TYPE_ARM_SMMUV3 ||
 	    !(master->smmu->features & ARM_SMMU_FEAT_NESTING) ||
-	    !arm_smmu_keeps_coherent(master))
+	    !arm_smmu_keeps_coherent(master, master->smmu->features &
+					     ARM_SMMU_FEAT_FWB))
 		return 0;
 	return VIOMMU_STRUCT_SIZE(struct arm_smmu_vsmmu, core);
 }
