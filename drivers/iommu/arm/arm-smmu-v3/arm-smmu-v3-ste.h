@@ -47,10 +47,15 @@ void arm_smmu_store_ste(struct arm_smmu_ste *live,
 struct arm_smmu_ste_view {
 	u64 ptr, ttb;
 	u16 vmid;
-	u8 config, cdmax, dss, eats;
+	u8 config, cdmax, dss, eats, flags;
 };
 
 #define ARM_SMMU_STE_INVALID	8
+
+/* In @flags */
+#define ARM_SMMU_STE_STALLD	BIT(0)
+#define ARM_SMMU_STE_MEV	BIT(1)
+#define ARM_SMMU_STE_FWB	BIT(2)
 
 static inline void arm_smmu_view_ste(const struct arm_smmu_ste *ste,
 				     struct arm_smmu_ste_view *view)
@@ -63,6 +68,9 @@ static inline void arm_smmu_view_ste(const struct arm_smmu_ste *ste,
 	view->cdmax = FIELD_GET(STRTAB_STE_0_S1CDMAX, ste0);
 	view->dss = FIELD_GET(STRTAB_STE_1_S1DSS, ste1);
 	view->eats = FIELD_GET(STRTAB_STE_1_EATS, ste1);
+	view->flags = (ste1 & STRTAB_STE_1_S1STALLD ? ARM_SMMU_STE_STALLD : 0) |
+		      (ste1 & STRTAB_STE_1_MEV ? ARM_SMMU_STE_MEV : 0) |
+		      (ste1 & STRTAB_STE_1_S2FWB ? ARM_SMMU_STE_FWB : 0);
 	view->vmid = FIELD_GET(STRTAB_STE_2_S2VMID, le64_to_cpu(ste->data[2]));
 	view->ttb = le64_to_cpu(ste->data[3]) & STRTAB_STE_3_S2TTB_MASK;
 }

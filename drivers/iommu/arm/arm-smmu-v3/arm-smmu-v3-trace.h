@@ -35,7 +35,7 @@ TRACE_EVENT(arm_smmu_ste,
 		arm_smmu_view_ste(ste, &__entry->ste);
 	),
 
-	TP_printk("%s sid=%#x step=%d/%d %s S1ContextPtr=%#llx S1CDMax=%u S1DSS=%u EATS=%u S2VMID=%u S2TTB=%#llx",
+	TP_printk("%s sid=%#x step=%d/%d %s S1ContextPtr=%#llx S1CDMax=%u S1DSS=%s EATS=%s S2VMID=%u S2TTB=%#llx %s",
 		  __get_str(smmu), __entry->sid, __entry->step, __entry->steps,
 		  __print_symbolic(__entry->ste.config,
 				   { STRTAB_STE_0_CFG_ABORT, "abort" },
@@ -44,8 +44,20 @@ TRACE_EVENT(arm_smmu_ste,
 				   { STRTAB_STE_0_CFG_S2_TRANS, "stage-2" },
 				   { STRTAB_STE_0_CFG_NESTED, "nested" },
 				   { ARM_SMMU_STE_INVALID, "invalid" }),
-		  __entry->ste.ptr, __entry->ste.cdmax, __entry->ste.dss,
-		  __entry->ste.eats, __entry->ste.vmid, __entry->ste.ttb)
+		  __entry->ste.ptr, __entry->ste.cdmax,
+		  __print_symbolic(__entry->ste.dss,
+				   { STRTAB_STE_1_S1DSS_TERMINATE, "terminate" },
+				   { STRTAB_STE_1_S1DSS_BYPASS, "bypass" },
+				   { STRTAB_STE_1_S1DSS_SSID0, "substream-0" }),
+		  __print_symbolic(__entry->ste.eats,
+				   { STRTAB_STE_1_EATS_ABT, "abort" },
+				   { STRTAB_STE_1_EATS_TRANS, "full" },
+				   { STRTAB_STE_1_EATS_S1CHK, "split-stage" }),
+		  __entry->ste.vmid, __entry->ste.ttb,
+		  __print_flags(__entry->ste.flags, "|",
+				{ ARM_SMMU_STE_STALLD, "S1STALLD" },
+				{ ARM_SMMU_STE_MEV, "MEV" },
+				{ ARM_SMMU_STE_FWB, "S2FWB" }))
 );
 
 #endif /* _ARM_SMMU_V3_TRACE_H */

@@ -243,6 +243,7 @@ TEST_F(nested, dma_goes_nowhere_else_while_the_entry_changes)
 /* ---- Seen by the host ---- */
 
 #define TRACING	"/sys/kernel/tracing/instances/nested_hw"
+#define NESTED	" nested S1ContextPtr=0x40000000 S1CDMax=0 S1DSS=terminate EATS=abort S2VMID="
 
 static void put(struct __test_metadata *_metadata, const char *path, const char *text)
 {
@@ -286,7 +287,7 @@ TEST_F(nested, the_entry_is_traced_in_words)
 	attach_ste(_metadata, d, ste_abort());
 	EXPECT_EQ(2, count_traced(_metadata, " abort "));
 	attach_ste(_metadata, d, ste_stage1(d->cds, 0));
-	EXPECT_EQ(1, count_traced(_metadata, " nested "));
+	EXPECT_EQ(1, count_traced(_metadata, NESTED));
 	/* From one VMID to another it takes a gap */
 	ASSERT_OK(edu_attach(&d->edu, d->parent));
 	EXPECT_EQ(2, count_traced(_metadata, " abort "));
