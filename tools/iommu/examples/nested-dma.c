@@ -224,7 +224,8 @@ static void make_stage1(struct story *s)
 	does("the guest makes stage 1, GVA -> IPA: %d levels, the root at IPA 0x%llx", LEVELS,
 	     s->s1.root);
 	cd_write(&s->guest, s->cds, 0, &s->s1, ASID);
-	does("the guest writes a context descriptor at IPA 0x%llx: that root, ASID %d", s->cds, ASID);
+	does("the guest writes a context descriptor at IPA 0x%llx: that root, ASID %d",
+	     s->cds, ASID);
 }
 
 /* A page's frame, which the kernel tells to root only. The memory is pinned. */
@@ -320,7 +321,7 @@ static void round_trip(struct story *s)
 
 /* ---- Stage 1 changes: what the SMMU remembers, it must be told to forget ---- */
 
-static void stale(struct story *s)
+static void change_stage1(struct story *s)
 {
 	struct command command = tlbi_va(ASID, REPLY_GVA);
 	__u32 num = 1;
@@ -362,7 +363,7 @@ static void expect_event(struct story *s, __u8 id, __u64 gva)
 	     event.evt[1] >> 33 & 1 ? "" : "un", (__u64)event.evt[2]);
 }
 
-static void fault(struct story *s)
+static void go_astray(struct story *s)
 {
 	topic("A fault");
 	if (!with("hole"))
@@ -386,7 +387,7 @@ static void add_taken_page(struct story *s)
 	does("the host gives the guest a page more, at IPA 0x%llx", s->taken.ipa);
 }
 
-static void host_unmaps(struct story *s)
+static void take_back(struct story *s)
 {
 	struct pollfd ready = { .fd = s->events, .events = POLLIN };
 	const __u64 gva = REPLY_GVA + PAGE;
@@ -409,7 +410,7 @@ static void host_unmaps(struct story *s)
 /* ---- The end ---- */
 
 /* What another one refers to is destroyed after it. Closing the files would do. */
-static void end(struct story *s)
+static void undo(struct story *s)
 {
 	const __u32 ids[] = { s->nested, s->vdevice, s->veventq, s->viommu, s->parent, s->ioas };
 
@@ -473,10 +474,10 @@ int main(int argc, char **argv)
 	map(&s, REPLY_GVA, &s.reply, "a reply");
 	attach(&s);
 	round_trip(&s);
-	stale(&s);
-	fault(&s);
-	host_unmaps(&s);
-	end(&s);
+	change_stage1(&s);
+	go_astray(&s);
+	take_back(&s);
+	undo(&s);
 	printf("PASS in %.1f s\n", seconds());
 	return 0;
 }
