@@ -28,6 +28,7 @@
 #define IDR1_PRIQS(idr)		bits(idr, 15, 11)
 #define IDR1_CMDQS(idr)		bits(idr, 25, 21)
 
+#define IDR3_FWB(idr)		bit(idr, 8)
 #define IDR3_RIL(idr)		bit(idr, 10)
 
 #define IDR5_OAS(idr)		bits(idr, 2, 0)
@@ -77,6 +78,7 @@ static void decode_stages(const __u32 *idr, struct caps *caps)
 		 httu ? "access flag only (HTTU)" : "");
 	cap_bool(caps, "stage1", "stage 1", IDR0_S1P(idr[0]), "");
 	cap_bool(caps, "stage2", "stage 2", IDR0_S2P(idr[0]), "");
+	cap_bool(caps, "stage2_fwb", "stage 2 forces write-back", IDR3_FWB(idr[3]), "");
 	cap_bool(caps, "aarch64_tables", "AArch64 tables", IDR0_TTF(idr[0]) >= 2, "");
 }
 

@@ -284,14 +284,18 @@ static void test_smmuv3(void)
 	CHECK(cap(&caps, "asid_bits")->number == 16 && cap(&caps, "vmid_bits")->number == 16);
 	CHECK(cap(&caps, "stream_bits")->number == 16);
 	CHECK(cap(&caps, "range_invalidation")->number == 1);
+	CHECK(cap(&caps, "stage2_fwb")->number == 0);
 
 	/* Another one: stage 2 only, 20 bits of SubstreamID are of no use to it */
 	info.idr[0] = 1 << 16 | 2 << 6 | 1;
 	info.idr[1] = 20 << 6;
+	info.idr[3] = 1 << 8;
 	CHECK(caps_decode(IOMMU_HW_INFO_TYPE_ARM_SMMUV3, &info, sizeof(info), &kernel, &caps));
 	CHECK(cap(&caps, "nesting")->number == 0 && cap(&caps, "pri")->number == 1);
 	CHECK(cap(&caps, "pasid_bits")->number == 0);
 	CHECK(cap(&caps, "dirty_tracking")->number == 1);
+	CHECK(cap(&caps, "stage2_fwb")->number == 1);
+	CHECK(cap(&caps, "range_invalidation")->number == 0);
 	info.idr[0] |= 2;
 	CHECK(caps_decode(IOMMU_HW_INFO_TYPE_ARM_SMMUV3, &info, sizeof(info), &kernel, &caps));
 	CHECK(cap(&caps, "nesting")->number == 1 && cap(&caps, "pasid_bits")->number == 20);
