@@ -19,6 +19,7 @@
 #include "fault.h"
 #include "fdinfo.h"
 #include "mock.h"
+#include "shmem.h"
 #include "testing.h"
 
 #define AT 0x40000000ULL
@@ -74,6 +75,7 @@ FIXTURE_VARIANT(fail_nth)
 	/* It works on a device of QEMU, not on a mock one. */
 	bool on_edu;
 	bool on_edu_pair;
+	bool on_shmem;
 	bool on_huge_pages;
 };
 
@@ -87,6 +89,13 @@ FIXTURE_SETUP(fail_nth)
 	if (variant->on_edu) {
 		find_edu(_metadata, &self->world.edu, 0);
 		ASSERT_OK(edu_keep_enabled(&self->world.edu));
+	}
+	if (variant->on_shmem) {
+		struct shmem shmem;
+
+		if (shmem_find(&shmem))
+			SKIP_TEST("this machine has no ivshmem device");
+		ASSERT_OK(edu_keep_enabled(&shmem.dev));
 	}
 	if (variant->on_edu_pair) {
 		find_edu(_metadata, &self->world.edu, 0);
