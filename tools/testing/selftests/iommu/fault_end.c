@@ -283,4 +283,51 @@ TEST_F(fault, an_error_that_nobody_waits_for_is_no_page_request)
 	EXPECT_EQ(0, iopf_fdinfo(self->fd, "fault", self->fault, "requests"));
 }
 
+/* ---- A device of QEMU: none of those has page requests ---- */
+
+FIXTURE(fault_of_edu)
+{
+	struct bound b;
+	char *pages;
+};
+
+FIXTURE_SETUP(fault_of_edu)
+{
+	setup_attached(_metadata, &self->b, 0);
+	self->pages = memory_pages(2 * PAGE);
+	ASSERT_NE(NULL, self->pages);
+	ASSERT_OK(ioas_map_at(self->b.iommufd, self->b.ioas, self->pages, 2 * PAGE, ADDR));
+}
+
+FIXTURE_TEARDOWN(fault_of_edu)
+{
+	close_bound(&self->b);
+}
+
+TEST_F(fault_of_edu, who_cannot_ask_keeps_what_it_has)
+{
+	__u32 fault, hwpt;
+	int file, err;
+
+	ASSERT_OK(iopf_alloc(self->b.iommufd, &fault, &file));
+	ASSERT_OK(iopf_hwpt_alloc(self->b.iommufd, self->b.edu.id, self->b.ioas, 0, fault,
+				  &hwpt));
+	err = edu_attach(&self->b.edu, hwpt);
+	/* It has none, or the IOMMU has no place for them. */
+	EXPECT_TRUE(err == -ENODEV || err == -EINVAL) {
+		TH_LOG("%s: %s", last_call, errno_name(-err));
+	}
+	memset(self->pages, 0x5a, 64);
+	EXPECT_OK(edu_copy(&self->b.edu, ADDR + PAGE, ADDR, 64));
+	EXPECT_EQ(0, memcmp(self->pages, self->pages + PAGE, 64));
+
+	/* Nor does it once it is detached. */
+	ASSERT_OK(edu_detach(&self->b.edu));
+	EXPECT_EQ(err, edu_attach(&self->b.edu, hwpt));
+	ASSERT_OK(edu_attach(&self->b.edu, self->b.ioas));
+	EXPECT_OK(destroy(self->b.iommufd, hwpt));
+	EXPECT_OK(destroy(self->b.iommufd, fault));
+	close(file);
+}
+
 TEST_HARNESS_MAIN
