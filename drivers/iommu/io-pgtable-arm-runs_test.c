@@ -5,6 +5,7 @@
  * entry, through all tables.
  */
 #include <kunit/test.h>
+#include <linux/dma-mapping.h>
 #include <linux/io-pgtable.h>
 #include <linux/iommu.h>
 #include <linux/platform_device.h>
