@@ -165,6 +165,9 @@ void arm_smmu_make_nested_ste(struct arm_smmu_master *master,
 	/* A guest that faults in a loop shall not fill the queue of all */
 	ste->data[1] |= cpu_to_le64(STRTAB_STE_1_MEV);
 	arm_smmu_set_ste_s2(ste, master->domain, nested->vsmmu->vmid);
+	/* Nobody mends what the host has pinned: stalls are for stage 1 */
+	if (master->smmu->features & ARM_SMMU_FEAT_STALL_FORCE)
+		arm_smmu_set_ste_stall(ste, master);
 }
 
 static int nested_attach_dev(struct iommu_domain *domain, struct device *dev)

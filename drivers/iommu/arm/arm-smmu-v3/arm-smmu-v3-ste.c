@@ -311,6 +311,20 @@ void arm_smmu_set_ste_s2(struct arm_smmu_ste *ste,
 }
 
 /**
+ * arm_smmu_set_ste_stall - Let a device that can stall do it at stage 2
+ * @ste: Its STE
+ * @master: The device
+ *
+ * Where the SMMU knows nothing but to stall, no other STE is legal.
+ */
+void arm_smmu_set_ste_stall(struct arm_smmu_ste *ste,
+			    struct arm_smmu_master *master)
+{
+	if (master->stall_enabled)
+		ste->data[2] |= cpu_to_le64(STRTAB_STE_2_S2S);
+}
+
+/**
  * arm_smmu_set_ste_ats - Let a device that does ATS do it
  * @ste: Its STE
  * @master: The device
@@ -353,6 +367,7 @@ void arm_smmu_make_ste(struct arm_smmu_master *master,
 	case ARM_SMMU_DOMAIN_NESTED:
 		arm_smmu_set_ste_config(ste, STRTAB_STE_0_CFG_S2_TRANS);
 		arm_smmu_set_ste_s2(ste, domain, domain->s2_cfg.vmid);
+		arm_smmu_set_ste_stall(ste, master);
 		arm_smmu_set_ste_ats(ste, master);
 		break;
 	case ARM_SMMU_DOMAIN_BYPASS:

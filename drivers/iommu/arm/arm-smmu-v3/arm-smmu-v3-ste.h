@@ -18,6 +18,8 @@
 #define STRTAB_STE_1_MTCFG		BIT_ULL(36)
 #define STRTAB_STE_1_ALLOCCFG		GENMASK_ULL(40, 37)
 
+#define STRTAB_STE_2_S2S			BIT_ULL(57)
+
 /* All of dword 2 that only stage 2 reads */
 #define STRTAB_STE_2_S2			GENMASK_ULL(63, 32)
 
@@ -33,6 +35,8 @@ void arm_smmu_clear_ste(struct arm_smmu_ste *ste);
 void arm_smmu_set_ste_config(struct arm_smmu_ste *ste, u64 config);
 void arm_smmu_set_ste_s2(struct arm_smmu_ste *ste,
 			 const struct arm_smmu_domain *domain, u16 vmid);
+void arm_smmu_set_ste_stall(struct arm_smmu_ste *ste,
+			    struct arm_smmu_master *master);
 void arm_smmu_set_ste_ats(struct arm_smmu_ste *ste,
 			  struct arm_smmu_master *master);
 void arm_smmu_make_ste(struct arm_smmu_master *master,

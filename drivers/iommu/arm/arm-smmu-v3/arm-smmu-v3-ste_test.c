@@ -26,6 +26,7 @@
 #define VMID(n)		((u64)(n))
 #define VTCR		(0x28559ULL << 32)
 #define S2_FLAGS	(BIT_ULL(51) | BIT_ULL(54) | BIT_ULL(58))
+#define S2_STALL	BIT_ULL(57)
 #define S2_DIRTY	(BIT_ULL(55) | BIT_ULL(56))
 
 #define S1		(V | CONFIG(5))
@@ -428,6 +429,11 @@ static void a_domain_has_its_ste(struct kunit *test)
 	get_ste(S2_A, &t->to);
 	if (IS_ENABLED(CONFIG_CPU_BIG_ENDIAN))
 		t->to.data[2] |= cpu_to_le64(BIT_ULL(52));
+	t->to.data[2] |= cpu_to_le64(S2_STALL);
+	KUNIT_EXPECT_EQ(test, 0, memcmp(&t->live, &t->to, sizeof(t->to)));
+	master->stall_enabled = false;
+	make(t, master);
+	t->to.data[2] &= ~cpu_to_le64(S2_STALL);
 	KUNIT_EXPECT_EQ(test, 0, memcmp(&t->live, &t->to, sizeof(t->to)));
 }
 

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * For KUnit: an SMMU that is nothing but its queues, whose hardware side is the
+ * test, with devices behind it.
+ */
+#ifndef _ARM_SMMU_V3_FAKE_H
+#define _ARM_SMMU_V3_FAKE_H
+
+#include <kunit/test.h>
+#include <linux/bitfield.h>
+#include <linux/iommu-fault.h>
+#include <linux/rbtree.h>
+
+#include "arm-smmu-v3-fault.h"
+
+#define FAKE_SHIFT	7
+#define FAKE_ENTRIES	BIT(FAKE_SHIFT)
+#define FAKE_FAULTS	32
+
+/**
+ * struct fake_smmu - the SMMU
+ * @smmu: the driver's view
+ * @ops: of its devices
+ * @evtq_regs: PROD and CONS
+ * @priq_regs: the same
+ * @cmdq_reg: both in one: whatever is in the queue is done at once
+ * @cmdq_map: for the driver
+ * @evtq: entries
+ * @priq: entries
+ * @cmdq: entries
+ * @cmdq_seen: index of the first command that the test has not seen
+ */
+struct fake_smmu {
+	struct arm_smmu_device smmu;
+	struct iommu_ops ops;
+	u32 evtq_regs[2];
+	u32 priq_regs[2];
+	u32 cmdq_reg;
+	atomic_long_t cmdq_map[FAKE_ENTRIES / BITS_PER_LONG];
+	__le64 evtq[FAKE_ENTRIES * EVTQ_ENT_DWORDS];
+	__le64 priq[FAKE_ENTRIES * PRIQ_ENT_DWORDS];
+	__le64 cmdq[FAKE_ENTRIES * CMDQ_ENT_DWORDS];
+	u32 cmdq_seen;
+};
+
+/**
+ * struct fake_dev - a device, and who takes its faults
+ * @dev: the device
+ * @iommu: the IOMMU core's part
+ * @master: the driver's
+ * @stream: its stream
+ * @target: takes faults
+ * @answer: what @target returns
+ * @nr: how many it took
+ * @faults: the first of them
+ */
+struct fake_dev {
+	struct device dev;
+	struct dev_iommu iommu;
+	struct arm_smmu_master master;
+	struct arm_smmu_stream stream;
+	struct iommu_fault_target target;
+	int answer;
+	unsigned int nr;
+	struct iommu_fault faults[FAKE_FAULTS];
+};
+
+static inline void fake_queue_init(struct arm_smmu_queue *q, __le64 *base,
+				   size_t ent_dwords, u32 *prod, u32 *cons)
+{
+	q->llq.max_n_shift = FAKE_SHIFT;
+	q->base = base;
+	q->ent_dwords = ent_dwords;
+	q->prod_reg = (u32 __force __iomem *)prod;
+	q->cons_reg = (u32 __force __iomem *)cons;
+}
+
+static inline struct fake_smmu *fake_smmu_alloc(struct kunit *test)
+{
+	struct fake_smmu *fake = kunit_kzalloc(test, sizeof(*fake), GFP_KERNEL);
+	struct arm_smmu_device *smmu = &fake->smmu;
+
+	KUNIT_ASSERT_NOT_NULL(test, fake);
+	mutex_init(&smmu->streams_mutex);
+	mutex_init(&smmu->evtq.q.lock);
+	mutex_init(&smmu->priq.q.lock);
+	smmu->streams = RB_ROOT;
+	fake_queue_init(&smmu->evtq.q, fake->evtq, EVTQ_ENT_DWORDS,
+			&fake->evtq_regs[0], &fake->evtq_regs[1]);
+	fake_queue_init(&smmu->priq.q, fake->priq, PRIQ_ENT_DWORDS,
+			&fake->priq_regs[0], &fake->priq_regs[1]);
+	fake_queue_init(&smmu->cmdq.q, fake->cmdq, CMDQ_ENT_DWORDS,
+			&fake->cmdq_reg, &fake->cmdq_reg);
+	smmu->cmdq.valid_map = fake->cmdq_map;
+	fake->ops.page_response = arm_smmu_page_response;
+	smmu->iommu.ops = &fake->ops;
+	return fake;
+}
+
+static inline int fake_report(const struct iommu_fault_target *target,
+			      struct device *dev,
+			      const struct iommu_fault *fault)
+{
+	struct fake_dev *fd = container_of(target, struct fake_dev, target);
+
+	if (fd->nr < FAKE_FAULTS)
+		fd->faults[fd->nr] = *fault;
+	fd->nr++;
+	return fd->answer;
+}
+
+static inline bool fake_stream_less(struct rb_node *a, const struct rb_node *b)
+{
+	return rb_entry(a, struct arm_smmu_stream, node)->id <
+	       rb_entry(b, struct arm_smmu_stream, node)->id;
+}
+
+static inline void fake_dev_release(struct device *dev)
+{
+}
+
+static inline struct fake_dev *fake_dev_alloc(struct kunit *test,
+					      struct fake_smmu *fake, u32 sid)
+{
+	struct fake_dev *fd = kunit_kzalloc(test, sizeof(*fd), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, fd);
+	device_initialize(&fd->dev);
+	fd->dev.release = fake_dev_release;
+	fd->dev.iommu = &fd->iommu;
+	mutex_init(&fd->iommu.lock);
+	xa_init(&fd->iommu.fault_targets);
+	fd->iommu.iommu_dev = &fake->smmu.iommu;
+	fd->iommu.priv = &fd->master;
+	fd->master.dev = &fd->dev;
+	fd->master.smmu = &fake->smmu;
+	fd->master.streams = &fd->stream;
+	fd->master.num_streams = 1;
+	fd->stream.id = sid;
+	fd->stream.master = &fd->master;
+	rb_add(&fd->stream.node, &fake->smmu.streams, fake_stream_less);
+	fd->target.report = fake_report;
+	return fd;
+}
+
+/* The target of a PASID, or NULL; it is gone when the device is freed */
+static inline void fake_set_target(struct kunit *test, struct fake_dev *fd,
+				   ioasid_t pasid,
+				   const struct iommu_fault_target *target)
+{
+	KUNIT_ASSERT_EQ(test, 0,
+			iommu_fault_set_target(&fd->dev, pasid, target));
+}
+
+static inline void fake_dev_free(struct fake_dev *fd)
+{
+	xa_destroy(&fd->iommu.fault_targets);
+	put_device(&fd->dev);
+}
+
+/* The SMMU records; returns false for what it has no room for */
+static inline bool fake_record(u32 *regs, __le64 *entries, const u64 *record,
+			       size_t ent_dwords)
+{
+	u32 mask = 2 * FAKE_ENTRIES - 1, prod = regs[0], i;
+	__le64 *entry;
+
+	if (((prod - regs[1]) & mask) == FAKE_ENTRIES) {
+		/* It says so once, until it is acknowledged */
+		if (!((prod ^ regs[1]) & Q_OVERFLOW_FLAG))
+			regs[0] ^= Q_OVERFLOW_FLAG;
+		return false;
+	}
+	entry = entries + (prod & (FAKE_ENTRIES - 1)) * ent_dwords;
+	for (i = 0; i < ent_dwords; i++)
+		entry[i] = cpu_to_le64(record[i]);
+	regs[0] = (prod & Q_OVERFLOW_FLAG) | ((prod + 1) & mask);
+	return true;
+}
+
+static inline bool fake_event(struct fake_smmu *fake, u64 evt0, u64 evt1,
+			      u64 addr)
+{
+	const u64 evt[EVTQ_ENT_DWORDS] = { evt0, evt1, addr };
+
+	return fake_record(fake->evtq_regs, fake->evtq, evt, EVTQ_ENT_DWORDS);
+}
+
+static inline bool fake_overflown(const u32 *regs)
+{
+	return (regs[0] ^ regs[1]) & Q_OVERFLOW_FLAG;
+}
+
+static inline bool fake_drained(const u32 *regs)
+{
+	return regs[0] == regs[1];
+}
+
+/* Expect the next command that the driver gave */
+static inline void fake_expect_cmd(struct kunit *test, struct fake_smmu *fake,
+				   u64 cmd0, u64 cmd1)
+{
+	const __le64 *cmd = fake->cmdq + CMDQ_ENT_DWORDS *
+			    (fake->cmdq_seen & (FAKE_ENTRIES - 1));
+
+	KUNIT_ASSERT_NE_MSG(test, fake->cmdq_seen, fake->cmdq_reg,
+			    "no command, expected %llx, %llx", cmd0, cmd1);
+	KUNIT_EXPECT_EQ(test, cmd0, le64_to_cpu(cmd[0]));
+	KUNIT_EXPECT_EQ(test, cmd1, le64_to_cpu(cmd[1]));
+	fake->cmdq_seen = (fake->cmdq_seen + 1) & (2 * FAKE_ENTRIES - 1);
+}
+
+#define fake_expect_no_cmd(test, fake) \
+	KUNIT_EXPECT_EQ(test, (fake)->cmdq_seen, (fake)->cmdq_reg)
+
+#endif /* _ARM_SMMU_V3_FAKE_H */

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Events of the SMMU (Arm IHI 0070, 7): to whom each is told, and how a device
+ * that waits is answered.
+ *
+ * A transaction that stalls is a page request, a group of its own. It is told to
+ * whoever takes the faults of the device, else it is aborted. All other events
+ * are over when they are recorded: they are told to the guest that made them, or
+ * to the host.
+ */
+#include <linux/bitfield.h>
+#include <linux/ratelimit.h>
+
+#include "arm-smmu-v3-fault.h"
+#include "arm-smmu-v3-nested.h"
+
+/* ---- Answers ---- */
+
+static int resume(struct arm_smmu_device *smmu, u32 sid, u16 stag, u64 action)
+{
+	u64 cmd[CMDQ_ENT_DWORDS] = {
+		FIELD_PREP(CMDQ_0_OP, CMDQ_OP_RESUME) |
+		FIELD_PREP(CMDQ_RESUME_0_RESP, action) |
+		FIELD_PREP(CMDQ_RESUME_0_SID, sid),
+		FIELD_PREP(CMDQ_RESUME_1_STAG, stag),
+	};
+
+	/* When the transaction has ended, no command would tell */
+	return arm_smmu_cmdq_issue_cmdlist(smmu, cmd, 1, false);
+}
+
+static int respond_stall(struct arm_smmu_device *smmu, u32 sid,
+			 const struct iommu_page_response *resp)
+{
+	u64 action = CMDQ_RESUME_0_RESP_ABORT;
+
+	if (resp->code == IOMMU_PAGE_RESP_SUCCESS)
+		action = CMDQ_RESUME_0_RESP_RETRY;
+	return resume(smmu, sid, resp->grpid, action);
+}
+
+/**
+ * arm_smmu_page_response - Answer a group of page requests
+ * @dev: The device
+ * @evt: Its last request, as it was reported
+ * @resp: The answer
+ *
+ * Return: 0, -EINVAL for an answer that there is not, or -ENODEV.
+ */
+int arm_smmu_page_response(struct device *dev, struct iommu_fault_event *evt,
+			   struct iommu_page_response *resp)
+{
+	struct arm_smmu_master *master = dev_iommu_priv_get(dev);
+	u64 origin = evt->fault.prm.private_data[0];
+	u32 sid = FIELD_GET(ARM_SMMU_ORIGIN_SID, origin);
+
+	switch (resp->code) {
+	case IOMMU_PAGE_RESP_SUCCESS:
+	case IOMMU_PAGE_RESP_INVALID:
+	case IOMMU_PAGE_RESP_FAILURE:
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (origin & ARM_SMMU_ORIGIN_STALL)
+		return respond_stall(master->smmu, sid, resp);
+	return -ENODEV;
+}
+
+/* ---- Events ---- */
+
+static bool is_fault(const u64 *evt)
+{
+	u8 id = FIELD_GET(EVTQ_0_ID, evt[0]);
+
+	return id >= EVT_ID_TRANSLATION_FAULT && id <= EVT_ID_PERMISSION_FAULT;
+}
+
+static u32 fault_perm(const u64 *evt)
+{
+	u32 perm = evt[1] & EVTQ_1_RnW ? IOMMU_FAULT_PERM_READ :
+					 IOMMU_FAULT_PERM_WRITE;
+
+	if (evt[1] & EVTQ_1_InD)
+		perm |= IOMMU_FAULT_PERM_EXEC;
+	if (evt[1] & EVTQ_1_PnU)
+		perm |= IOMMU_FAULT_PERM_PRIV;
+	return perm;
+}
+
+/* Below a guest's stage 1 is memory that the host has pinned: nobody mends that */
+static bool is_below_guest(const struct arm_smmu_master *master, const u64 *evt)
+{
+	return master->nested && evt[1] & EVTQ_1_S2;
+}
+
+static int report_stall(struct arm_smmu_master *master, const u64 *evt)
+{
+	struct iommu_fault_event event = {
+		.fault.type = IOMMU_FAULT_PAGE_REQ,
+		.fault.prm = {
+			.flags = IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE,
+			.grpid = FIELD_GET(EVTQ_1_STAG, evt[1]),
+			.perm = fault_perm(evt),
+			.addr = FIELD_GET(EVTQ_2_ADDR, evt[2]),
+			.private_data[0] = ARM_SMMU_ORIGIN_STALL |
+				FIELD_PREP(ARM_SMMU_ORIGIN_SID,
+					   FIELD_GET(EVTQ_0_SID, evt[0])),
+		},
+	};
+
+	if (!master || is_below_guest(master, evt))
+		return -EINVAL;
+	if (evt[0] & EVTQ_0_SSV) {
+		event.fault.prm.flags |= IOMMU_FAULT_PAGE_REQUEST_PASID_VALID;
+		event.fault.prm.pasid = FIELD_GET(EVTQ_0_SSID, evt[0]);
+	}
+	return iommu_report_device_fault(master->dev, &event);
+}
+
+/* Has somebody taken it who will answer? */
+static bool handle_stall(struct arm_smmu_device *smmu,
+			 struct arm_smmu_master *master, const u64 *evt)
+{
+	if (!is_fault(evt) || !(evt[1] & EVTQ_1_STALL))
+		return false;
+	if (!report_stall(master, evt))
+		return true;
+	resume(smmu, FIELD_GET(EVTQ_0_SID, evt[0]),
+	       FIELD_GET(EVTQ_1_STAG, evt[1]), CMDQ_RESUME_0_RESP_ABORT);
+	return false;
+}
+
+static enum iommu_fault_reason fault_reason(const u64 *evt)
+{
+	switch (FIELD_GET(EVTQ_0_ID, evt[0])) {
+	case EVT_ID_TRANSLATION_FAULT:
+		return IOMMU_FAULT_REASON_PTE_FETCH;
+	case EVT_ID_ADDR_SIZE_FAULT:
+		return IOMMU_FAULT_REASON_OOR_ADDRESS;
+	case EVT_ID_ACCESS_FAULT:
+		return IOMMU_FAULT_REASON_ACCESS;
+	default:
+		return IOMMU_FAULT_REASON_PERMISSION;
+	}
+}
+
+/* Has the device's driver a handler that takes what nobody can mend? */
+static bool report_end(struct arm_smmu_master *master, const u64 *evt)
+{
+	struct iommu_fault_event event = {
+		.fault.type = IOMMU_FAULT_DMA_UNRECOV,
+		.fault.event = {
+			.reason = fault_reason(evt),
+			.flags = IOMMU_FAULT_UNRECOV_ADDR_VALID,
+			.perm = fault_perm(evt),
+			.addr = FIELD_GET(EVTQ_2_ADDR, evt[2]),
+		},
+	};
+
+	if (!is_fault(evt) || evt[1] & EVTQ_1_S2 || evt[1] & EVTQ_1_STALL)
+		return false;
+	if (evt[0] & EVTQ_0_SSV) {
+		event.fault.event.flags |= IOMMU_FAULT_UNRECOV_PASID_VALID;
+		event.fault.event.pasid = FIELD_GET(EVTQ_0_SSID, evt[0]);
+	}
+	return !iommu_report_device_fault(master->dev, &event);
+}
+
+static void print_event(struct arm_smmu_device *smmu, const u64 *evt)
+{
+	static DEFINE_RATELIMIT_STATE(rs, DEFAULT_RATELIMIT_INTERVAL,
+				      DEFAULT_RATELIMIT_BURST);
+	int i;
+
+	if (!__ratelimit(&rs))
+		return;
+	dev_info(smmu->dev, "event 0x%02x received:\n",
+		 (u8)FIELD_GET(EVTQ_0_ID, evt[0]));
+	for (i = 0; i < EVTQ_ENT_DWORDS; i++)
+		dev_info(smmu->dev, "\t0x%016llx\n", evt[i]);
+}
+
+static void handle_event(struct arm_smmu_device *smmu, u64 *evt)
+{
+	struct arm_smmu_master *master;
+	bool told;
+
+	mutex_lock(&smmu->streams_mutex);
+	master = arm_smmu_find_master(smmu, FIELD_GET(EVTQ_0_SID, evt[0]));
+	told = handle_stall(smmu, master, evt);
+	if (!told && master)
+		told = report_end(master, evt) ||
+		       arm_smmu_report_guest_event(master, evt);
+	mutex_unlock(&smmu->streams_mutex);
+	if (!told)
+		print_event(smmu, evt);
+}
+
+/* Never the record of a stall: that waits for room in the queue (7.2.1) */
+static void lost_events(struct arm_smmu_device *smmu)
+{
+	dev_err_ratelimited(smmu->dev,
+			    "EVTQ overflow detected -- events lost\n");
+}
+
+irqreturn_t arm_smmu_evtq_thread(int irq, void *dev)
+{
+	struct arm_smmu_device *smmu = dev;
+
+	arm_smmu_queue_run(smmu, &smmu->evtq.q, handle_event, lost_events);
+	return IRQ_HANDLED;
+}
+
+/* ---- Who wants page requests ---- */
+
+/**
+ * arm_smmu_enable_iopf - Let page requests of a device come
+ * @master: The device
+ *
+ * Return: 0; -EINVAL where it cannot wait for an answer; -EBUSY where it does
+ * already.
+ */
+int arm_smmu_enable_iopf(struct arm_smmu_master *master)
+{
+	if (!master->stall_enabled)
+		return -EINVAL;
+	if (master->iopf_enabled)
+		return -EBUSY;
+	master->iopf_enabled = true;
+	return 0;
+}
+
+/**
+ * arm_smmu_disable_iopf - Undo arm_smmu_enable_iopf()
+ * @master: The device
+ *
+ * Return: 0; -EINVAL where there is nothing to undo; -EBUSY while SVA needs it.
+ */
+int arm_smmu_disable_iopf(struct arm_smmu_master *master)
+{
+	if (!master->iopf_enabled)
+		return -EINVAL;
+	if (master->sva_enabled)
+		return -EBUSY;
+	master->iopf_enabled = false;
+	return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the SMMU tells the driver of devices: events, and PCIe page requests.
+ */
+#ifndef _ARM_SMMU_V3_FAULT_H
+#define _ARM_SMMU_V3_FAULT_H
+
+#include <linux/interrupt.h>
+#include <linux/iommu.h>
+
+#include "arm-smmu-v3.h"
+
+/*
+ * Where a page request comes from: in private_data[0] of the request as it is
+ * reported, which comes back with the answer.
+ */
+#define ARM_SMMU_ORIGIN_SID		GENMASK_ULL(31, 0)
+#define ARM_SMMU_ORIGIN_STALL		BIT_ULL(32)
+
+/* arm-smmu-v3-queue.c */
+typedef void (*arm_smmu_record_fn)(struct arm_smmu_device *smmu, u64 *record);
+typedef void (*arm_smmu_loss_fn)(struct arm_smmu_device *smmu);
+
+unsigned int arm_smmu_queue_pass(struct arm_smmu_device *smmu,
+				 struct arm_smmu_queue *q,
+				 arm_smmu_record_fn handle,
+				 arm_smmu_loss_fn lost);
+void arm_smmu_queue_run(struct arm_smmu_device *smmu, struct arm_smmu_queue *q,
+			arm_smmu_record_fn handle, arm_smmu_loss_fn lost);
+
+/* arm-smmu-v3-fault.c */
+irqreturn_t arm_smmu_evtq_thread(int irq, void *smmu);
+int arm_smmu_page_response(struct device *dev, struct iommu_fault_event *evt,
+			   struct iommu_page_response *resp);
+int arm_smmu_enable_iopf(struct arm_smmu_master *master);
+int arm_smmu_disable_iopf(struct arm_smmu_master *master);
+
+#endif /* _ARM_SMMU_V3_FAULT_H */

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests of events and stalls, on an SMMU that is nothing but its queues.
+ */
+#include <kunit/test.h>
+#include <linux/iommu-fault.h>
+
+#include "arm-smmu-v3-fake.h"
+#include "arm-smmu-v3-nested.h"
+
+#define SID	0x1234ULL
+#define STRANGER 0x99ULL
+#define STAG	0xbeefULL
+#define VA	0x123456789abcULL
+
+/* An event: dword 0, dword 1 */
+#define TRANSLATION	0x10ULL
+#define PERMISSION	0x13ULL
+#define BAD_CD		0x0aULL
+#define FROM(sid)	((u64)(sid) << 32)
+#define SSV(ssid)	(BIT_ULL(11) | (u64)(ssid) << 12)
+#define STALL(stag)	(BIT_ULL(31) | (u64)(stag))
+#define PRIV		BIT_ULL(33)
+#define FETCH		BIT_ULL(34)
+#define RNW		BIT_ULL(35)
+#define STAGE2		BIT_ULL(39)
+
+/* CMD_RESUME: dword 0; dword 1 is the STAG */
+#define RESUME(sid)	(0x44ULL | (u64)(sid) << 32)
+#define RETRY		BIT_ULL(12)
+#define ABORT		BIT_ULL(13)
+
+struct fault_test {
+	struct fake_smmu *fake;
+	struct fake_dev *fd;
+};
+
+static int fault_test_init(struct kunit *test)
+{
+	struct fault_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	test->priv = t;
+	t->fake = fake_smmu_alloc(test);
+	t->fake->smmu.features = ARM_SMMU_FEAT_STALLS;
+	t->fd = fake_dev_alloc(test, t->fake, SID);
+	t->fd->master.stall_enabled = true;
+	return 0;
+}
+
+static void fault_test_exit(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+
+	if (t && t->fd)
+		fake_dev_free(t->fd);
+}
+
+static void irq(struct fault_test *t)
+{
+	arm_smmu_evtq_thread(0, &t->fake->smmu);
+}
+
+static void respond(struct kunit *test, struct fault_test *t, unsigned int nr,
+		    enum iommu_page_response_code code)
+{
+	KUNIT_ASSERT_LT(test, nr, t->fd->nr);
+	KUNIT_EXPECT_EQ(test, 0,
+			iommu_fault_respond(&t->fd->dev,
+					    &t->fd->faults[nr].prm, code));
+}
+
+static void a_stall_is_told_and_answered(struct kunit *test)
+{
+	static const struct {
+		enum iommu_page_response_code code;
+		u64 action;
+	} answers[] = {
+		{ IOMMU_PAGE_RESP_SUCCESS, RETRY },
+		{ IOMMU_PAGE_RESP_INVALID, ABORT },
+		{ IOMMU_PAGE_RESP_FAILURE, ABORT },
+	};
+	struct fault_test *t = test->priv;
+	const struct iommu_fault_page_request *prm = &t->fd->faults[0].prm;
+	int i;
+
+	fake_set_target(test, t->fd, IOMMU_NO_PASID, &t->fd->target);
+	for (i = 0; i < ARRAY_SIZE(answers); i++) {
+		t->fd->nr = 0;
+		fake_event(t->fake, TRANSLATION | FROM(SID),
+			   STALL(STAG + i) | RNW | PRIV, VA);
+		irq(t);
+		KUNIT_EXPECT_TRUE(test, fake_drained(t->fake->evtq_regs));
+		KUNIT_ASSERT_EQ(test, 1, t->fd->nr);
+		KUNIT_EXPECT_EQ(test, IOMMU_FAULT_PAGE_REQ,
+				t->fd->faults[0].type);
+		KUNIT_EXPECT_EQ(test, IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE,
+				prm->flags);
+		KUNIT_EXPECT_EQ(test, STAG + i, prm->grpid);
+		KUNIT_EXPECT_EQ(test, VA, prm->addr);
+		KUNIT_EXPECT_EQ(test, IOMMU_FAULT_PERM_READ |
+				IOMMU_FAULT_PERM_PRIV, prm->perm);
+		/* It waits */
+		fake_expect_no_cmd(test, t->fake);
+		respond(test, t, 0, answers[i].code);
+		fake_expect_cmd(test, t->fake, RESUME(SID) | answers[i].action,
+				STAG + i);
+	}
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			iommu_fault_respond(&t->fd->dev, prm,
+					    IOMMU_PAGE_RESP_FAILURE + 1));
+	fake_expect_no_cmd(test, t->fake);
+}
+
+static void a_stall_goes_to_the_owner_of_its_pasid(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+
+	fake_set_target(test, t->fd, 5, &t->fd->target);
+	fake_event(t->fake, PERMISSION | FROM(SID) | SSV(5), STALL(1) | FETCH,
+		   VA);
+	/* The owner of a PASID has nothing to do with others, or with none */
+	fake_event(t->fake, PERMISSION | FROM(SID) | SSV(6), STALL(2), VA);
+	fake_event(t->fake, PERMISSION | FROM(SID) | 5 << 12, STALL(3), VA);
+	irq(t);
+	KUNIT_ASSERT_EQ(test, 1, t->fd->nr);
+	KUNIT_EXPECT_EQ(test, 5, t->fd->faults[0].prm.pasid);
+	KUNIT_EXPECT_TRUE(test, t->fd->faults[0].prm.flags &
+			  IOMMU_FAULT_PAGE_REQUEST_PASID_VALID);
+	KUNIT_EXPECT_EQ(test, IOMMU_FAULT_PERM_WRITE | IOMMU_FAULT_PERM_EXEC,
+			t->fd->faults[0].prm.perm);
+	fake_expect_cmd(test, t->fake, RESUME(SID) | ABORT, 2);
+	fake_expect_cmd(test, t->fake, RESUME(SID) | ABORT, 3);
+	respond(test, t, 0, IOMMU_PAGE_RESP_SUCCESS);
+	fake_expect_cmd(test, t->fake, RESUME(SID) | RETRY, 1);
+
+	/* A guest with a table of CDs has all of them */
+	t->fd->target.all_pasids = true;
+	fake_set_target(test, t->fd, 5, NULL);
+	fake_set_target(test, t->fd, IOMMU_NO_PASID, &t->fd->target);
+	fake_event(t->fake, PERMISSION | FROM(SID) | SSV(7), STALL(4), VA);
+	irq(t);
+	KUNIT_ASSERT_EQ(test, 2, t->fd->nr);
+	KUNIT_EXPECT_EQ(test, 7, t->fd->faults[1].prm.pasid);
+	fake_expect_no_cmd(test, t->fake);
+}
+
+static void a_stall_that_nobody_takes_is_aborted(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+
+	/* Nobody there; no such device; who is there refuses */
+	fake_event(t->fake, TRANSLATION | FROM(SID), STALL(1), VA);
+	fake_event(t->fake, TRANSLATION | FROM(STRANGER), STALL(2), VA);
+	irq(t);
+	fake_expect_cmd(test, t->fake, RESUME(SID) | ABORT, 1);
+	fake_expect_cmd(test, t->fake, RESUME(STRANGER) | ABORT, 2);
+	fake_set_target(test, t->fd, IOMMU_NO_PASID, &t->fd->target);
+	t->fd->answer = -ENOMEM;
+	fake_event(t->fake, TRANSLATION | FROM(SID), STALL(3), VA);
+	irq(t);
+	KUNIT_EXPECT_EQ(test, 1, t->fd->nr);
+	fake_expect_cmd(test, t->fake, RESUME(SID) | ABORT, 3);
+
+	/* While the device moves: again; after it has moved to nothing: no more */
+	fake_set_target(test, t->fd, IOMMU_NO_PASID, &iommu_fault_retry);
+	fake_event(t->fake, TRANSLATION | FROM(SID), STALL(4), VA);
+	irq(t);
+	fake_expect_cmd(test, t->fake, RESUME(SID) | RETRY, 4);
+	fake_set_target(test, t->fd, IOMMU_NO_PASID, &iommu_fault_refuse);
+	fake_event(t->fake, TRANSLATION | FROM(SID), STALL(5), VA);
+	irq(t);
+	fake_expect_cmd(test, t->fake, RESUME(SID) | ABORT, 5);
+	fake_expect_no_cmd(test, t->fake);
+}
+
+static void what_does_not_stall_is_not_answered(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+
+	fake_set_target(test, t->fd, IOMMU_NO_PASID, &t->fd->target);
+	/* It is told of its end, and may refuse that */
+	t->fd->answer = -EOPNOTSUPP;
+	fake_event(t->fake, PERMISSION | FROM(SID), RNW, VA);
+	irq(t);
+	KUNIT_ASSERT_EQ(test, 1, t->fd->nr);
+	KUNIT_EXPECT_EQ(test, IOMMU_FAULT_DMA_UNRECOV, t->fd->faults[0].type);
+	KUNIT_EXPECT_EQ(test, IOMMU_FAULT_REASON_PERMISSION,
+			t->fd->faults[0].event.reason);
+	KUNIT_EXPECT_EQ(test, VA, t->fd->faults[0].event.addr);
+	/* In other events the bit says something else */
+	fake_event(t->fake, BAD_CD | FROM(SID), STALL(1), VA);
+	fake_event(t->fake, BAD_CD | FROM(STRANGER), STALL(1), VA);
+	fake_event(t->fake, ~0ULL, ~0ULL, ~0ULL);
+	irq(t);
+	KUNIT_EXPECT_EQ(test, 1, t->fd->nr);
+	KUNIT_EXPECT_TRUE(test, fake_drained(t->fake->evtq_regs));
+	fake_expect_no_cmd(test, t->fake);
+}
+
+static void below_a_guest_nothing_is_mended(struct kunit *test)
+{
+	struct arm_smmu_nested_domain *nested;
+	struct arm_smmu_vsmmu *vsmmu;
+	struct fault_test *t = test->priv;
+
+	nested = kunit_kzalloc(test, sizeof(*nested), GFP_KERNEL);
+	vsmmu = kunit_kzalloc(test, sizeof(*vsmmu), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, nested);
+	KUNIT_ASSERT_NOT_NULL(test, vsmmu);
+	xa_init(&vsmmu->core.vdevs);
+	nested->vsmmu = vsmmu;
+	nested->ste[0] = 1 | 5 << 1;
+
+	/* Of a stage 2 alone the owner of the device is told */
+	fake_set_target(test, t->fd, IOMMU_NO_PASID, &t->fd->target);
+	fake_event(t->fake, TRANSLATION | FROM(SID), STALL(1) | STAGE2, VA);
+	irq(t);
+	KUNIT_EXPECT_EQ(test, 1, t->fd->nr);
+	fake_expect_no_cmd(test, t->fake);
+
+	t->fd->master.nested = nested;
+	fake_event(t->fake, TRANSLATION | FROM(SID), STALL(2) | STAGE2, VA);
+	irq(t);
+	KUNIT_EXPECT_EQ(test, 1, t->fd->nr);
+	fake_expect_cmd(test, t->fake, RESUME(SID) | ABORT, 2);
+	fake_event(t->fake, TRANSLATION | FROM(SID) | SSV(9), STALL(3), VA);
+	t->fd->target.all_pasids = true;
+	irq(t);
+	KUNIT_EXPECT_EQ(test, 2, t->fd->nr);
+	fake_expect_no_cmd(test, t->fake);
+	xa_destroy(&vsmmu->core.vdevs);
+}
+
+/* As in-kernel SVA has it */
+static int handler(struct iommu_fault *fault, void *data)
+{
+	struct fault_test *t = data;
+
+	return fake_report(&t->fd->target, &t->fd->dev, fault);
+}
+
+static void a_device_has_one_answer_for_each_stall(struct kunit *test)
+{
+	struct iommu_page_response resp = {
+		.version = IOMMU_PAGE_RESP_VERSION_1,
+		.grpid = STAG,
+		.code = IOMMU_PAGE_RESP_SUCCESS,
+	};
+	struct fault_test *t = test->priv;
+	struct device *dev = &t->fd->dev;
+
+	KUNIT_ASSERT_EQ(test, 0,
+			iommu_register_device_fault_handler(dev, handler, t));
+	KUNIT_EXPECT_EQ(test, -EINVAL, iommu_page_response(dev, &resp));
+	fake_event(t->fake, TRANSLATION | FROM(SID) | SSV(5), STALL(STAG), VA);
+	irq(t);
+	KUNIT_EXPECT_EQ(test, 1, t->fd->nr);
+	/* Another group; this one; this one again */
+	resp.grpid = STAG + 1;
+	KUNIT_EXPECT_EQ(test, -EINVAL, iommu_page_response(dev, &resp));
+	fake_expect_no_cmd(test, t->fake);
+	resp.grpid = STAG;
+	KUNIT_EXPECT_EQ(test, 0, iommu_page_response(dev, &resp));
+	fake_expect_cmd(test, t->fake, RESUME(SID) | RETRY, STAG);
+	KUNIT_EXPECT_EQ(test, -EINVAL, iommu_page_response(dev, &resp));
+	fake_expect_no_cmd(test, t->fake);
+	KUNIT_EXPECT_EQ(test, 0, iommu_unregister_device_fault_handler(dev));
+}
+
+static void only_who_can_wait_may_ask(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+	struct arm_smmu_master *master = &t->fd->master;
+
+	KUNIT_EXPECT_EQ(test, -EINVAL, arm_smmu_disable_iopf(master));
+	KUNIT_EXPECT_EQ(test, 0, arm_smmu_enable_iopf(master));
+	KUNIT_EXPECT_EQ(test, -EBUSY, arm_smmu_enable_iopf(master));
+	master->sva_enabled = true;
+	KUNIT_EXPECT_EQ(test, -EBUSY, arm_smmu_disable_iopf(master));
+	master->sva_enabled = false;
+	KUNIT_EXPECT_EQ(test, 0, arm_smmu_disable_iopf(master));
+	master->stall_enabled = false;
+	KUNIT_EXPECT_EQ(test, -EINVAL, arm_smmu_enable_iopf(master));
+}
+
+static void no_event_is_read_twice(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+	u64 i, n = 5 * FAKE_ENTRIES + 3;
+
+	fake_set_target(test, t->fd, IOMMU_NO_PASID, &t->fd->target);
+	for (i = 0; i < n; i++) {
+		KUNIT_ASSERT_TRUE(test,
+				  fake_event(t->fake, TRANSLATION | FROM(SID),
+					     STALL(i), VA));
+		if (i % 7 == 0)
+			irq(t);
+	}
+	irq(t);
+	irq(t);
+	KUNIT_EXPECT_EQ(test, n, t->fd->nr);
+	for (i = 0; i < FAKE_FAULTS; i++)
+		KUNIT_EXPECT_EQ(test, i, t->fd->faults[i].prm.grpid);
+}
+
+static struct kunit_case fault_test_cases[] = {
+	KUNIT_CASE(a_stall_is_told_and_answered),
+	KUNIT_CASE(a_stall_goes_to_the_owner_of_its_pasid),
+	KUNIT_CASE(a_stall_that_nobody_takes_is_aborted),
+	KUNIT_CASE(what_does_not_stall_is_not_answered),
+	KUNIT_CASE(below_a_guest_nothing_is_mended),
+	KUNIT_CASE(a_device_has_one_answer_for_each_stall),
+	KUNIT_CASE(only_who_can_wait_may_ask),
+	KUNIT_CASE(no_event_is_read_twice),
+	{}
+};
+
+static struct kunit_suite fault_test_suite = {
+	.name = "arm-smmu-v3-fault",
+	.init = fault_test_init,
+	.exit = fault_test_exit,
+	.test_cases = fault_test_cases,
+};
+
+kunit_test_suite(fault_test_suite);

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The queues that the SMMU writes and the driver reads: events and page requests
+ * (Arm IHI 0070, 3.5).
+ *
+ * Their interrupt has a thread, and so has whoever has to know that what the
+ * queue holds has been handled. Either takes the records out in order, under the
+ * queue's lock until the last of them is handled.
+ */
+#include <linux/io.h>
+#include <linux/sched.h>
+
+#include "arm-smmu-v3-fault.h"
+
+/* Of the driver's copy of the indexes */
+static bool is_empty(const struct arm_smmu_ll_queue *llq)
+{
+	u32 mask = (2U << llq->max_n_shift) - 1;
+
+	return !((llq->prod ^ llq->cons) & mask);
+}
+
+static u32 next_index(const struct arm_smmu_ll_queue *llq, u32 index)
+{
+	u32 mask = (2U << llq->max_n_shift) - 1;
+
+	return Q_OVF(index) | ((index + 1) & mask);
+}
+
+/* What was read of the queue was read before the SMMU may write there again */
+static void give_back(struct arm_smmu_queue *q)
+{
+	__iomb();
+	writel_relaxed(q->llq.cons, q->cons_reg);
+}
+
+static void take(struct arm_smmu_queue *q, u64 *record)
+{
+	__le64 *entry = Q_ENT(q, q->llq.cons);
+	int i;
+
+	for (i = 0; i < q->ent_dwords; i++)
+		record[i] = le64_to_cpu(entry[i]);
+	q->llq.cons = next_index(&q->llq, q->llq.cons);
+	give_back(q);
+}
+
+/**
+ * arm_smmu_queue_pass - Handle the records that are in a queue now
+ * @smmu: The SMMU
+ * @q: Its queue
+ * @handle: Called for each record
+ * @lost: Called where the SMMU had no room for others, when all records that came
+ *	before have been handled
+ *
+ * The SMMU is told that its overflow is known after @lost, so that nothing of
+ * what @lost does is too late for what the SMMU records from then on.
+ *
+ * Return: how many records there were.
+ */
+unsigned int arm_smmu_queue_pass(struct arm_smmu_device *smmu,
+				 struct arm_smmu_queue *q,
+				 arm_smmu_record_fn handle,
+				 arm_smmu_loss_fn lost)
+{
+	u64 record[EVTQ_ENT_DWORDS];
+	unsigned int nr = 0;
+
+	BUILD_BUG_ON(PRIQ_ENT_DWORDS > EVTQ_ENT_DWORDS);
+
+	mutex_lock(&q->lock);
+	/* Not relaxed: the records are read after it */
+	q->llq.prod = readl(q->prod_reg);
+	for (; !is_empty(&q->llq); nr++) {
+		take(q, record);
+		handle(smmu, record);
+		cond_resched();
+	}
+	if (Q_OVF(q->llq.prod) != Q_OVF(q->llq.cons)) {
+		lost(smmu);
+		q->llq.cons ^= Q_OVERFLOW_FLAG;
+		give_back(q);
+	}
+	mutex_unlock(&q->lock);
+	return nr;
+}
+
+/**
+ * arm_smmu_queue_run - Handle the records of a queue until it is empty
+ * @smmu: The SMMU
+ * @q: Its queue
+ * @handle: As for arm_smmu_queue_pass()
+ * @lost: The same
+ *
+ * For the interrupt, which only comes when the queue has been empty. Others can
+ * have the queue between passes.
+ */
+void arm_smmu_queue_run(struct arm_smmu_device *smmu, struct arm_smmu_queue *q,
+			arm_smmu_record_fn handle, arm_smmu_loss_fn lost)
+{
+	while (arm_smmu_queue_pass(smmu, q, handle, lost))
+		;
+}
