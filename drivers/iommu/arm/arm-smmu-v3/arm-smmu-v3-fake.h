@@ -9,6 +9,7 @@
 #include <kunit/test.h>
 #include <linux/bitfield.h>
 #include <linux/iommu-fault.h>
+#include <linux/pci.h>
 #include <linux/rbtree.h>
 
 #include "arm-smmu-v3-fault.h"
@@ -45,7 +46,8 @@ struct fake_smmu {
 
 /**
  * struct fake_dev - a device, and who takes its faults
- * @dev: the device
+ * @pdev: the device; of PCI if the test says so
+ * @dev: its device
  * @iommu: the IOMMU core's part
  * @master: the driver's
  * @stream: its stream
@@ -55,7 +57,8 @@ struct fake_smmu {
  * @faults: the first of them
  */
 struct fake_dev {
-	struct device dev;
+	struct pci_dev pdev;
+	struct device *dev;
 	struct dev_iommu iommu;
 	struct arm_smmu_master master;
 	struct arm_smmu_stream stream;
@@ -125,14 +128,15 @@ static inline struct fake_dev *fake_dev_alloc(struct kunit *test,
 	struct fake_dev *fd = kunit_kzalloc(test, sizeof(*fd), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, fd);
-	device_initialize(&fd->dev);
-	fd->dev.release = fake_dev_release;
-	fd->dev.iommu = &fd->iommu;
+	fd->dev = &fd->pdev.dev;
+	device_initialize(fd->dev);
+	fd->dev->release = fake_dev_release;
+	fd->dev->iommu = &fd->iommu;
 	mutex_init(&fd->iommu.lock);
 	xa_init(&fd->iommu.fault_targets);
 	fd->iommu.iommu_dev = &fake->smmu.iommu;
 	fd->iommu.priv = &fd->master;
-	fd->master.dev = &fd->dev;
+	fd->master.dev = fd->dev;
 	fd->master.smmu = &fake->smmu;
 	fd->master.streams = &fd->stream;
 	fd->master.num_streams = 1;
@@ -149,13 +153,13 @@ static inline void fake_set_target(struct kunit *test, struct fake_dev *fd,
 				   const struct iommu_fault_target *target)
 {
 	KUNIT_ASSERT_EQ(test, 0,
-			iommu_fault_set_target(&fd->dev, pasid, target));
+			iommu_fault_set_target(fd->dev, pasid, target));
 }
 
 static inline void fake_dev_free(struct fake_dev *fd)
 {
 	xa_destroy(&fd->iommu.fault_targets);
-	put_device(&fd->dev);
+	put_device(fd->dev);
 }
 
 /* The SMMU records; returns false for what it has no room for */
@@ -184,6 +188,16 @@ static inline bool fake_event(struct fake_smmu *fake, u64 evt0, u64 evt1,
 	const u64 evt[EVTQ_ENT_DWORDS] = { evt0, evt1, addr };
 
 	return fake_record(fake->evtq_regs, fake->evtq, evt, EVTQ_ENT_DWORDS);
+}
+
+static inline bool fake_request(struct fake_smmu *fake, u64 ppr0, u64 ppr1)
+{
+	const u64 ppr[PRIQ_ENT_DWORDS] = { ppr0, ppr1 };
+
+	/* Until an overflow is acknowledged nothing is recorded */
+	if ((fake->priq_regs[0] ^ fake->priq_regs[1]) & Q_OVERFLOW_FLAG)
+		return false;
+	return fake_record(fake->priq_regs, fake->priq, ppr, PRIQ_ENT_DWORDS);
 }
 
 static inline bool fake_overflown(const u32 *regs)

@@ -45,7 +45,7 @@ static int respond_stall(struct arm_smmu_device *smmu, u32 sid,
  * @evt: Its last request, as it was reported
  * @resp: The answer
  *
- * Return: 0, -EINVAL for an answer that there is not, or -ENODEV.
+ * Return: 0, or -EINVAL for an answer that there is not.
  */
 int arm_smmu_page_response(struct device *dev, struct iommu_fault_event *evt,
 			   struct iommu_page_response *resp)
@@ -64,7 +64,7 @@ int arm_smmu_page_response(struct device *dev, struct iommu_fault_event *evt,
 	}
 	if (origin & ARM_SMMU_ORIGIN_STALL)
 		return respond_stall(master->smmu, sid, resp);
-	return -ENODEV;
+	return arm_smmu_respond_pri(master, sid, resp);
 }
 
 /* ---- Events ---- */
@@ -218,15 +218,22 @@ irqreturn_t arm_smmu_evtq_thread(int irq, void *dev)
  * arm_smmu_enable_iopf - Let page requests of a device come
  * @master: The device
  *
- * Return: 0; -EINVAL where it cannot wait for an answer; -EBUSY where it does
- * already.
+ * Return: 0; -EINVAL where it cannot wait for an answer; -EBUSY where it may do
+ * so already; what PCI says.
  */
 int arm_smmu_enable_iopf(struct arm_smmu_master *master)
 {
-	if (!master->stall_enabled)
+	int rc;
+
+	if (!master->stall_enabled && !master->pri_supported)
 		return -EINVAL;
 	if (master->iopf_enabled)
 		return -EBUSY;
+	if (master->pri_supported) {
+		rc = arm_smmu_enable_pri(master);
+		if (rc)
+			return rc;
+	}
 	master->iopf_enabled = true;
 	return 0;
 }
@@ -243,6 +250,8 @@ int arm_smmu_disable_iopf(struct arm_smmu_master *master)
 		return -EINVAL;
 	if (master->sva_enabled)
 		return -EBUSY;
+	if (master->pri_enabled)
+		arm_smmu_disable_pri(master);
 	master->iopf_enabled = false;
 	return 0;
 }

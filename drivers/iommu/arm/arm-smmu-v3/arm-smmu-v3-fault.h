@@ -10,6 +10,8 @@
 
 #include "arm-smmu-v3.h"
 
+struct arm_smmu_ste;
+
 /*
  * Where a page request comes from: in private_data[0] of the request as it is
  * reported, which comes back with the answer.
@@ -34,5 +36,16 @@ int arm_smmu_page_response(struct device *dev, struct iommu_fault_event *evt,
 			   struct iommu_page_response *resp);
 int arm_smmu_enable_iopf(struct arm_smmu_master *master);
 int arm_smmu_disable_iopf(struct arm_smmu_master *master);
+
+/* arm-smmu-v3-pri.c */
+irqreturn_t arm_smmu_priq_thread(int irq, void *smmu);
+int arm_smmu_respond_pri(struct arm_smmu_master *master, u32 sid,
+			 const struct iommu_page_response *resp);
+void arm_smmu_probe_pri(struct arm_smmu_master *master);
+void arm_smmu_set_ste_pri(struct arm_smmu_ste *ste,
+			  const struct arm_smmu_master *master);
+int arm_smmu_enable_pri(struct arm_smmu_master *master);
+void arm_smmu_disable_pri(struct arm_smmu_master *master);
+void arm_smmu_drain_pri(struct arm_smmu_master *master);
 
 #endif /* _ARM_SMMU_V3_FAULT_H */

@@ -66,7 +66,7 @@ static void respond(struct kunit *test, struct fault_test *t, unsigned int nr,
 {
 	KUNIT_ASSERT_LT(test, nr, t->fd->nr);
 	KUNIT_EXPECT_EQ(test, 0,
-			iommu_fault_respond(&t->fd->dev,
+			iommu_fault_respond(t->fd->dev,
 					    &t->fd->faults[nr].prm, code));
 }
 
@@ -107,7 +107,7 @@ static void a_stall_is_told_and_answered(struct kunit *test)
 				STAG + i);
 	}
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			iommu_fault_respond(&t->fd->dev, prm,
+			iommu_fault_respond(t->fd->dev, prm,
 					    IOMMU_PAGE_RESP_FAILURE + 1));
 	fake_expect_no_cmd(test, t->fake);
 }
@@ -237,7 +237,7 @@ static int handler(struct iommu_fault *fault, void *data)
 {
 	struct fault_test *t = data;
 
-	return fake_report(&t->fd->target, &t->fd->dev, fault);
+	return fake_report(&t->fd->target, t->fd->dev, fault);
 }
 
 static void a_device_has_one_answer_for_each_stall(struct kunit *test)
@@ -248,7 +248,7 @@ static void a_device_has_one_answer_for_each_stall(struct kunit *test)
 		.code = IOMMU_PAGE_RESP_SUCCESS,
 	};
 	struct fault_test *t = test->priv;
-	struct device *dev = &t->fd->dev;
+	struct device *dev = t->fd->dev;
 
 	KUNIT_ASSERT_EQ(test, 0,
 			iommu_register_device_fault_handler(dev, handler, t));

@@ -36,7 +36,7 @@ static const struct {
 		     STRTAB_STE_1_S1CSH | STRTAB_STE_1_S1STALLD |
 		     STRTAB_STE_1_STRW },
 	{ 1, STE_S2, STRTAB_STE_1_S2FWB },
-	{ 1, STE_S1 | STE_S2, STRTAB_STE_1_EATS },
+	{ 1, STE_S1 | STE_S2, STRTAB_STE_1_EATS | STRTAB_STE_1_PPAR },
 	/* What becomes of the attributes where no stage 1 gives them */
 	{ 1, STE_NO_S1, STRTAB_STE_1_MEMATTR | STRTAB_STE_1_MTCFG |
 			STRTAB_STE_1_ALLOCCFG | STRTAB_STE_1_SHCFG },
@@ -104,10 +104,11 @@ static u64 ste1_loose(const struct arm_smmu_ste *from,
 		      const struct arm_smmu_ste *to)
 {
 	u64 either = ste_dword(from, 1) | ste_dword(to, 1);
+	u64 loose = STRTAB_STE_1_MEV | STRTAB_STE_1_PPAR;
 
 	if (FIELD_GET(STRTAB_STE_1_EATS, either) & STRTAB_STE_1_EATS_S1CHK)
-		return STRTAB_STE_1_MEV;
-	return STRTAB_STE_1_MEV | STRTAB_STE_1_EATS;
+		return loose;
+	return loose | STRTAB_STE_1_EATS;
 }
 
 /*

@@ -17,6 +17,7 @@
 #define CDMAX(n)	((u64)(n) << 59)
 #define DSS(n)		((u64)(n))
 #define WBRA_ISH	(BIT_ULL(2) | BIT_ULL(4) | (3ULL << 6))
+#define PPAR		BIT_ULL(18)
 #define MEV		BIT_ULL(19)
 #define FWB		BIT_ULL(25)
 #define STALLD		BIT_ULL(27)
@@ -37,9 +38,10 @@
 enum {
 	INVALID, INVALID_DIRTY, ABORT, ABORT_DIRTY, ABORT_RESERVED, BYPASS,
 	BYPASS_MEMATTR, S1_ONE_CD, S1_TABLE, S1_OTHER, S1_2LVL, S1_DSS_ABORT,
-	S1_DSS_BYPASS, S1_ATS, S1_STALLD, S1_EL2, S2_A, S2_B, S2_A_DIRTY, S2_ATS,
-	S2_FWB, NESTED_A, NESTED_A_PTR, NESTED_A_DSS, NESTED_A_BOTH,
-	NESTED_A_ATS, NESTED_A_SPLIT, NESTED_A_MEV, NESTED_B, NR_STES
+	S1_DSS_BYPASS, S1_ATS, S1_PRI, S1_STALLD, S1_EL2, S2_A, S2_B,
+	S2_A_DIRTY, S2_ATS, S2_FWB, NESTED_A, NESTED_A_PTR, NESTED_A_DSS,
+	NESTED_A_BOTH, NESTED_A_ATS, NESTED_A_SPLIT, NESTED_A_MEV, NESTED_B,
+	NR_STES
 };
 
 static const struct {
@@ -72,6 +74,9 @@ static const struct {
 	[S1_ATS] = { "stage 1, ATS",
 		{ S1 | PTR(2) | CDMAX(5),
 		  WBRA_ISH | DSS(2) | EATS(1) | INCOMING } },
+	[S1_PRI] = { "stage 1, ATS and PRI",
+		{ S1 | PTR(2) | CDMAX(5),
+		  WBRA_ISH | DSS(2) | PPAR | EATS(1) | INCOMING } },
 	[S1_STALLD] = { "stage 1, no stall",
 		{ S1 | PTR(2) | CDMAX(5),
 		  WBRA_ISH | DSS(2) | STALLD | INCOMING } },
@@ -167,17 +172,17 @@ static void fetch(const struct arm_smmu_ste *ste, u64 *seen)
 		d[3] &= ~GENMASK_ULL(51, 4);
 	}
 	if (!s1 && !s2) {
-		d[1] &= ~GENMASK_ULL(29, 28);
+		d[1] &= ~(GENMASK_ULL(29, 28) | PPAR);
 		d[2] &= ~GENMASK_ULL(15, 0);
 	}
 }
 
-/* Does what is fetched mean this STE? EATS and MEV may be early or late. */
+/* Does what is fetched mean this STE? EATS, PPAR and MEV may be early or late. */
 static bool means(const struct arm_smmu_ste *fetched,
 		  const struct arm_smmu_ste *ste, bool split)
 {
 	u64 a[STRTAB_STE_DWORDS], b[STRTAB_STE_DWORDS];
-	u64 any = split ? MEV : MEV | EATS(1);
+	u64 any = MEV | PPAR | (split ? 0 : EATS(1));
 
 	fetch(fetched, a);
 	fetch(ste, b);
@@ -332,6 +337,7 @@ static void the_ways_that_drivers_go_are_short(struct kunit *test)
 		{ S1_TABLE, ABORT, 2 },
 		{ S1_TABLE, S1_OTHER, 1 },
 		{ S1_TABLE, S1_ATS, 1 },
+		{ S1_TABLE, S1_PRI, 1 },
 		{ S1_TABLE, S2_A, 3, true },	/* VMID and Config */
 		{ S2_A, S2_B, 3, true },
 		{ S2_A, S2_A_DIRTY, 1 },
