@@ -426,6 +426,8 @@ void iommufd_viommu_destroy_mmap(struct iommufd_viommu *viommu,
 int iommufd_viommu_report_event(struct iommufd_viommu *viommu,
 				enum iommu_veventq_type type, const void *event,
 				size_t length);
+void iommufd_viommu_report_loss(struct iommufd_viommu *viommu,
+				enum iommu_veventq_type type);
 
 struct iommufd_ctx *iommufd_ctx_from_file(struct file *file);
 struct iommufd_ctx *iommufd_ctx_from_fd(int fd);
@@ -508,6 +510,11 @@ static inline int iommufd_viommu_report_event(struct iommufd_viommu *viommu,
 					      const void *event, size_t length)
 {
 	return -EOPNOTSUPP;
+}
+
+static inline void iommufd_viommu_report_loss(struct iommufd_viommu *viommu,
+					      enum iommu_veventq_type type)
+{
 }
 
 static inline struct iommufd_ctx *iommufd_ctx_from_file(struct file *file)

@@ -22,6 +22,16 @@ static struct iommufd_vevent_ring *find_ring(struct iommufd_viommu *viommu,
 	return NULL;
 }
 
+/* It is counted, and the reader told of a gap */
+static void ring_lose(struct iommufd_vevent_ring *ring)
+{
+	lockdep_assert_held(&ring->eventq.lock);
+
+	ring->lost = true;
+	ring->nr_lost++;
+	ring->next_sequence = iommufd_vevent_next(ring->next_sequence);
+}
+
 /* Put it in, or only count it where there is no room */
 static void ring_add(struct iommufd_vevent_ring *ring, const void *event)
 {
@@ -29,16 +39,15 @@ static void ring_add(struct iommufd_vevent_ring *ring, const void *event)
 
 	lockdep_assert_held(&ring->eventq.lock);
 
-	if (ring->nr_events < ring->depth) {
-		vevent = iommufd_vevent_at(ring, ring->nr_events++);
-		vevent->sequence = ring->next_sequence;
-		vevent->after_loss = ring->lost;
-		memcpy(vevent->event, event, ring->event_size);
-		ring->lost = false;
-	} else {
-		ring->lost = true;
-		ring->nr_lost++;
+	if (ring->nr_events == ring->depth) {
+		ring_lose(ring);
+		return;
 	}
+	vevent = iommufd_vevent_at(ring, ring->nr_events++);
+	vevent->sequence = ring->next_sequence;
+	vevent->after_loss = ring->lost;
+	memcpy(vevent->event, event, ring->event_size);
+	ring->lost = false;
 	ring->next_sequence = iommufd_vevent_next(ring->next_sequence);
 }
 
@@ -87,3 +96,39 @@ out_unlock:
 	return rc;
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_viommu_report_event, IOMMUFD);
+
+/**
+ * iommufd_viommu_report_loss - Tell a VM's owner that there was an event
+ * @viommu: the VM's share of the IOMMU
+ * @type: kind of the event
+ *
+ * For an event of which the driver does not know what it was, since the hardware
+ * had no room for it; or which it does not want to tell, since there are too many.
+ * There is one gap for all that are lost in a row. Where there is no queue for
+ * such events this does nothing.
+ *
+ * May be called as iommufd_viommu_report_event().
+ */
+void iommufd_viommu_report_loss(struct iommufd_viommu *viommu,
+				enum iommu_veventq_type type)
+{
+	struct iommufd_vevent_ring *ring;
+	bool first = false;
+	unsigned long flags;
+
+	rcu_read_lock();
+	ring = find_ring(viommu, type);
+	if (!ring)
+		goto out_unlock;
+	spin_lock_irqsave(&ring->eventq.lock, flags);
+	if (!ring->eventq.closed) {
+		first = !ring->lost;
+		ring_lose(ring);
+	}
+	spin_unlock_irqrestore(&ring->eventq.lock, flags);
+	if (first)
+		iommufd_eventq_wake(&ring->eventq);
+out_unlock:
+	rcu_read_unlock();
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_viommu_report_loss, IOMMUFD);

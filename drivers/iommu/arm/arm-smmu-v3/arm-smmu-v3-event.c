@@ -119,3 +119,20 @@ bool arm_smmu_report_guest_event(struct arm_smmu_master *master,
 				    sizeof(out));
 	return true;
 }
+
+/**
+ * arm_smmu_report_guest_loss - Tell guests that the SMMU lost events
+ * @smmu: The SMMU
+ *
+ * Whose they were nobody knows, so all are told.
+ */
+void arm_smmu_report_guest_loss(struct arm_smmu_device *smmu)
+{
+	struct arm_smmu_vsmmu *vsmmu;
+
+	mutex_lock(&smmu->streams_mutex);
+	list_for_each_entry(vsmmu, &smmu->vsmmus, smmu_entry)
+		iommufd_viommu_report_loss(&vsmmu->core,
+					   IOMMU_VEVENTQ_TYPE_ARM_SMMUV3);
+	mutex_unlock(&smmu->streams_mutex);
+}

@@ -12,7 +12,9 @@
 #include <linux/pci.h>
 #include <linux/rbtree.h>
 
+#include "../../iommufd/veventq.h"
 #include "arm-smmu-v3-fault.h"
+#include "arm-smmu-v3-nested.h"
 
 #define FAKE_SHIFT	7
 #define FAKE_ENTRIES	BIT(FAKE_SHIFT)
@@ -68,6 +70,22 @@ struct fake_dev {
 	struct iommu_fault faults[FAKE_FAULTS];
 };
 
+/**
+ * struct fake_vm - a VM with a share of the SMMU, and its queue of events
+ * @vsmmu: the share
+ * @nested: stage 1 of all its devices
+ * @ring: its queue
+ * @vdev: the VM's name for its one device
+ * @vevents: what @ring holds
+ */
+struct fake_vm {
+	struct arm_smmu_vsmmu vsmmu;
+	struct arm_smmu_nested_domain nested;
+	struct iommufd_vevent_ring ring;
+	struct iommufd_vdevice vdev;
+	u8 vevents[] __aligned(8);
+};
+
 static inline void fake_queue_init(struct arm_smmu_queue *q, __le64 *base,
 				   size_t ent_dwords, u32 *prod, u32 *cons)
 {
@@ -88,6 +106,7 @@ static inline struct fake_smmu *fake_smmu_alloc(struct kunit *test)
 	mutex_init(&smmu->evtq.q.lock);
 	mutex_init(&smmu->priq.q.lock);
 	smmu->streams = RB_ROOT;
+	INIT_LIST_HEAD(&smmu->vsmmus);
 	fake_queue_init(&smmu->evtq.q, fake->evtq, EVTQ_ENT_DWORDS,
 			&fake->evtq_regs[0], &fake->evtq_regs[1]);
 	fake_queue_init(&smmu->priq.q, fake->priq, PRIQ_ENT_DWORDS,
@@ -145,6 +164,57 @@ static inline struct fake_dev *fake_dev_alloc(struct kunit *test,
 	rb_add(&fd->stream.node, &fake->smmu.streams, fake_stream_less);
 	fd->target.report = fake_report;
 	return fd;
+}
+
+/* A VM that has the device, under the name @vsid, and room for @depth events */
+static inline struct fake_vm *fake_vm_alloc(struct kunit *test,
+					    struct fake_smmu *fake,
+					    struct fake_dev *fd, u64 vsid,
+					    u32 depth)
+{
+	const size_t size = sizeof(struct iommu_vevent_arm_smmuv3);
+	const size_t entry = sizeof(struct iommufd_vevent) + size;
+	struct fake_vm *vm = kunit_kzalloc(test, sizeof(*vm) + depth * entry,
+					   GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, vm);
+	xa_init(&vm->vsmmu.core.vdevs);
+	INIT_LIST_HEAD_RCU(&vm->vsmmu.core.veventqs);
+	vm->vsmmu.smmu = &fake->smmu;
+	list_add_tail(&vm->vsmmu.smmu_entry, &fake->smmu.vsmmus);
+
+	spin_lock_init(&vm->ring.eventq.lock);
+	init_waitqueue_head(&vm->ring.eventq.wait);
+	vm->ring.type = IOMMU_VEVENTQ_TYPE_ARM_SMMUV3;
+	vm->ring.event_size = size;
+	vm->ring.vevent_size = entry;
+	vm->ring.depth = depth;
+	vm->ring.vevents = vm->vevents;
+	list_add_tail_rcu(&vm->ring.item, &vm->vsmmu.core.veventqs);
+
+	vm->vdev.dev = fd->dev;
+	vm->vdev.virt_id = vsid;
+	vm->vdev.viommu = &vm->vsmmu.core;
+	KUNIT_ASSERT_EQ(test, 0,
+			xa_err(xa_store(&vm->vsmmu.core.vdevs, vsid, &vm->vdev,
+					GFP_KERNEL)));
+	/* Valid, stage 1 */
+	vm->nested.ste[0] = 1 | 5 << 1;
+	vm->nested.vsmmu = &vm->vsmmu;
+	fd->master.nested = &vm->nested;
+	return vm;
+}
+
+static inline void fake_vm_free(struct fake_vm *vm)
+{
+	xa_destroy(&vm->vsmmu.core.vdevs);
+}
+
+/* The n-th event that the VM has not read */
+static inline const struct iommu_vevent_arm_smmuv3 *
+fake_vm_event(struct fake_vm *vm, u32 n)
+{
+	return (const void *)iommufd_vevent_at(&vm->ring, n)->event;
 }
 
 /* The target of a PASID, or NULL; it is gone when the device is freed */

@@ -202,6 +202,7 @@ static void lost_events(struct arm_smmu_device *smmu)
 {
 	dev_err_ratelimited(smmu->dev,
 			    "EVTQ overflow detected -- events lost\n");
+	arm_smmu_report_guest_loss(smmu);
 }
 
 irqreturn_t arm_smmu_evtq_thread(int irq, void *dev)

@@ -6,9 +6,9 @@
 #include <linux/iommu-fault.h>
 
 #include "arm-smmu-v3-fake.h"
-#include "arm-smmu-v3-nested.h"
 
 #define SID	0x1234ULL
+#define VSID	0x21ULL
 #define STRANGER 0x99ULL
 #define STAG	0xbeefULL
 #define VA	0x123456789abcULL
@@ -200,17 +200,8 @@ static void what_does_not_stall_is_not_answered(struct kunit *test)
 
 static void below_a_guest_nothing_is_mended(struct kunit *test)
 {
-	struct arm_smmu_nested_domain *nested;
-	struct arm_smmu_vsmmu *vsmmu;
 	struct fault_test *t = test->priv;
-
-	nested = kunit_kzalloc(test, sizeof(*nested), GFP_KERNEL);
-	vsmmu = kunit_kzalloc(test, sizeof(*vsmmu), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, nested);
-	KUNIT_ASSERT_NOT_NULL(test, vsmmu);
-	xa_init(&vsmmu->core.vdevs);
-	nested->vsmmu = vsmmu;
-	nested->ste[0] = 1 | 5 << 1;
+	struct fake_vm *vm;
 
 	/* Of a stage 2 alone the owner of the device is told */
 	fake_set_target(test, t->fd, IOMMU_NO_PASID, &t->fd->target);
@@ -219,7 +210,7 @@ static void below_a_guest_nothing_is_mended(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, t->fd->nr);
 	fake_expect_no_cmd(test, t->fake);
 
-	t->fd->master.nested = nested;
+	vm = fake_vm_alloc(test, t->fake, t->fd, VSID, 1);
 	fake_event(t->fake, TRANSLATION | FROM(SID), STALL(2) | STAGE2, VA);
 	irq(t);
 	KUNIT_EXPECT_EQ(test, 1, t->fd->nr);
@@ -229,7 +220,101 @@ static void below_a_guest_nothing_is_mended(struct kunit *test)
 	irq(t);
 	KUNIT_EXPECT_EQ(test, 2, t->fd->nr);
 	fake_expect_no_cmd(test, t->fake);
-	xa_destroy(&vsmmu->core.vdevs);
+	KUNIT_EXPECT_EQ(test, 0, vm->ring.nr_events);
+	fake_vm_free(vm);
+}
+
+static void a_guest_that_takes_no_stall_is_told_that_it_is_over(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+	struct fake_vm *vm = fake_vm_alloc(test, t->fake, t->fd, VSID, 4);
+
+	fake_event(t->fake, TRANSLATION | FROM(SID) | SSV(9), STALL(3) | RNW,
+		   VA);
+	irq(t);
+	fake_expect_cmd(test, t->fake, RESUME(SID) | ABORT, 3);
+	KUNIT_ASSERT_EQ(test, 1, vm->ring.nr_events);
+	KUNIT_EXPECT_EQ(test, TRANSLATION | FROM(VSID) | SSV(9),
+			le64_to_cpu(fake_vm_event(vm, 0)->evt[0]));
+	KUNIT_EXPECT_EQ(test, RNW, le64_to_cpu(fake_vm_event(vm, 0)->evt[1]));
+	KUNIT_EXPECT_EQ(test, VA, le64_to_cpu(fake_vm_event(vm, 0)->evt[2]));
+	fake_vm_free(vm);
+}
+
+/* Fill the queue with events of the guest, and let the SMMU lose one more */
+static void overflow(struct kunit *test, struct fault_test *t)
+{
+	u64 i;
+
+	for (i = 0; i < FAKE_ENTRIES; i++)
+		KUNIT_ASSERT_TRUE(test,
+				  fake_event(t->fake, TRANSLATION | FROM(SID),
+					     RNW, i * SZ_4K));
+	KUNIT_EXPECT_FALSE(test, fake_overflown(t->fake->evtq_regs));
+	KUNIT_ASSERT_FALSE(test, fake_event(t->fake, TRANSLATION | FROM(SID),
+					    RNW, VA));
+	KUNIT_EXPECT_TRUE(test, fake_overflown(t->fake->evtq_regs));
+}
+
+static void guests_are_told_what_the_smmu_lost(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+	struct fake_dev *other = fake_dev_alloc(test, t->fake, STRANGER);
+	struct fake_vm *vm, *other_vm;
+
+	vm = fake_vm_alloc(test, t->fake, t->fd, VSID, 2 * FAKE_ENTRIES + 1);
+	other_vm = fake_vm_alloc(test, t->fake, other, VSID, 4);
+	overflow(test, t);
+	irq(t);
+	KUNIT_EXPECT_FALSE(test, fake_overflown(t->fake->evtq_regs));
+	KUNIT_EXPECT_TRUE(test, fake_drained(t->fake->evtq_regs));
+	/* Behind those that came, and nobody knows whose it was */
+	KUNIT_EXPECT_EQ(test, FAKE_ENTRIES, vm->ring.nr_events);
+	KUNIT_EXPECT_TRUE(test, vm->ring.lost);
+	KUNIT_EXPECT_EQ(test, 1, vm->ring.nr_lost);
+	KUNIT_EXPECT_EQ(test, FAKE_ENTRIES + 1, vm->ring.next_sequence);
+	KUNIT_EXPECT_EQ(test, 0, other_vm->ring.nr_events);
+	KUNIT_EXPECT_TRUE(test, other_vm->ring.lost);
+
+	/* What comes then comes after the gap, and there is no second one */
+	KUNIT_EXPECT_TRUE(test, fake_event(t->fake, BAD_CD | FROM(STRANGER), 0,
+					   0));
+	irq(t);
+	irq(t);
+	KUNIT_EXPECT_EQ(test, 1, vm->ring.nr_lost);
+	KUNIT_ASSERT_EQ(test, 1, other_vm->ring.nr_events);
+	KUNIT_EXPECT_TRUE(test, iommufd_vevent_at(&other_vm->ring, 0)->after_loss);
+	KUNIT_EXPECT_EQ(test, 1, iommufd_vevent_at(&other_vm->ring, 0)->sequence);
+	KUNIT_EXPECT_EQ(test, 1, other_vm->ring.nr_lost);
+
+	/* The next overflow is another one */
+	overflow(test, t);
+	irq(t);
+	KUNIT_EXPECT_FALSE(test, fake_overflown(t->fake->evtq_regs));
+	KUNIT_EXPECT_EQ(test, 2 * FAKE_ENTRIES, vm->ring.nr_events);
+	KUNIT_EXPECT_EQ(test, 2, vm->ring.nr_lost);
+	KUNIT_EXPECT_EQ(test, 2, other_vm->ring.nr_lost);
+	fake_vm_free(vm);
+	fake_vm_free(other_vm);
+	fake_dev_free(other);
+}
+
+static void who_reads_no_events_hears_of_no_loss(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+	struct fake_vm *vm = fake_vm_alloc(test, t->fake, t->fd, VSID, 1);
+
+	list_del_rcu(&vm->ring.item);
+	overflow(test, t);
+	irq(t);
+	KUNIT_EXPECT_TRUE(test, fake_drained(t->fake->evtq_regs));
+	KUNIT_EXPECT_FALSE(test, vm->ring.lost);
+	list_add_tail_rcu(&vm->ring.item, &vm->vsmmu.core.veventqs);
+	vm->ring.eventq.closed = true;
+	overflow(test, t);
+	irq(t);
+	KUNIT_EXPECT_FALSE(test, vm->ring.lost);
+	fake_vm_free(vm);
 }
 
 /* As in-kernel SVA has it */
@@ -310,6 +395,9 @@ static struct kunit_case fault_test_cases[] = {
 	KUNIT_CASE(a_stall_that_nobody_takes_is_aborted),
 	KUNIT_CASE(what_does_not_stall_is_not_answered),
 	KUNIT_CASE(below_a_guest_nothing_is_mended),
+	KUNIT_CASE(a_guest_that_takes_no_stall_is_told_that_it_is_over),
+	KUNIT_CASE(guests_are_told_what_the_smmu_lost),
+	KUNIT_CASE(who_reads_no_events_hears_of_no_loss),
 	KUNIT_CASE(a_device_has_one_answer_for_each_stall),
 	KUNIT_CASE(only_who_can_wait_may_ask),
 	KUNIT_CASE(no_event_is_read_twice),

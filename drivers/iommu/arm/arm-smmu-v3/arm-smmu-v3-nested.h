@@ -16,6 +16,7 @@
  * @parent: stage 2, maybe made for another SMMU; constant
  * @parent_entry: in @parent's list, which is changed under its devices_lock and
  *	read under RCU
+ * @smmu_entry: in @smmu's list, under its streams_mutex
  * @vmid: tags what is cached of the VM here, in both stages
  */
 struct arm_smmu_vsmmu {
@@ -23,6 +24,7 @@ struct arm_smmu_vsmmu {
 	struct arm_smmu_device *smmu;
 	struct arm_smmu_domain *parent;
 	struct list_head parent_entry;
+	struct list_head smmu_entry;
 	u16 vmid;
 };
 
@@ -61,5 +63,6 @@ bool arm_smmu_make_guest_event(const struct arm_smmu_nested_domain *nested,
 			       struct iommu_vevent_arm_smmuv3 *out);
 bool arm_smmu_report_guest_event(struct arm_smmu_master *master,
 				 const u64 evt[EVTQ_ENT_DWORDS]);
+void arm_smmu_report_guest_loss(struct arm_smmu_device *smmu);
 
 #endif /* _ARM_SMMU_V3_NESTED_H */

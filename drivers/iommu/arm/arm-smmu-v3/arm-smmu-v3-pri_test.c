@@ -7,6 +7,7 @@
 #include <linux/iommu-fault.h>
 #include <linux/pci.h>
 
+#include "../../iommu-sva-lib.h"
 #include "arm-smmu-v3-fake.h"
 #include "arm-smmu-v3-ste.h"
 
@@ -260,6 +261,72 @@ static void nobody_waits_for_nobody(struct kunit *test)
 	fake_expect_no_cmd(test, t->fake);
 }
 
+static void what_the_smmu_lost_is_asked_again(struct kunit *test)
+{
+	const u64 page = FROM(SID) | READABLE;
+	struct pri_test *t = test->priv;
+	unsigned int losses = t->fake->smmu.iommu.fault_losses;
+	int i;
+
+	fake_set_target(test, t->fd, IOMMU_NO_PASID, &t->fd->target);
+	for (i = 0; i < FAKE_ENTRIES; i++)
+		KUNIT_ASSERT_TRUE(test, fake_request(t->fake, page,
+						     PAGE | GROUP));
+	KUNIT_EXPECT_FALSE(test, fake_request(t->fake, page | LAST,
+					      PAGE | GROUP));
+	KUNIT_EXPECT_TRUE(test, fake_overflown(t->fake->priq_regs));
+	irq(t);
+	/* What came has been told; who has part of a group knows that it is lost */
+	KUNIT_EXPECT_EQ(test, FAKE_ENTRIES, t->fd->nr);
+	KUNIT_EXPECT_EQ(test, losses + 1, t->fake->smmu.iommu.fault_losses);
+	KUNIT_EXPECT_TRUE(test, fake_drained(t->fake->priq_regs));
+	/* The SMMU has answered the lost one itself */
+	fake_expect_no_cmd(test, t->fake);
+
+	KUNIT_EXPECT_TRUE(test, fake_request(t->fake, page | LAST,
+					     PAGE | GROUP));
+	irq(t);
+	KUNIT_EXPECT_EQ(test, FAKE_ENTRIES + 1, t->fd->nr);
+	KUNIT_EXPECT_EQ(test, losses + 1, t->fake->smmu.iommu.fault_losses);
+}
+
+/* The work that in-kernel SVA does for a group ends with an answer */
+static void expect_answer(struct kunit *test, struct pri_test *t, u64 group)
+{
+	KUNIT_EXPECT_EQ(test, 0, iopf_queue_flush_dev(t->fd->dev));
+	fake_expect_cmd(test, t->fake, RESPOND(SID), INVALID(group));
+}
+
+static void sva_forgets_what_may_be_incomplete(struct kunit *test)
+{
+	const u64 page = FROM(SID) | SSV(5) | READABLE;
+	struct pri_test *t = test->priv;
+	struct arm_smmu_device *smmu = &t->fake->smmu;
+	struct device *dev = t->fd->dev;
+	int i;
+
+	smmu->evtq.iopf = iopf_queue_alloc("pri-test");
+	if (!smmu->evtq.iopf)
+		kunit_skip(test, "no SVA");
+	KUNIT_ASSERT_EQ(test, 0, iopf_queue_add_device(smmu->evtq.iopf, dev));
+	KUNIT_ASSERT_EQ(test, 0,
+			iommu_register_device_fault_handler(dev,
+							    iommu_queue_iopf,
+							    dev));
+	for (i = 0; i < FAKE_ENTRIES; i++)
+		fake_request(t->fake, page, PAGE | i);
+	KUNIT_EXPECT_FALSE(test, fake_request(t->fake, page | LAST, PAGE | 1));
+	irq(t);
+	fake_expect_no_cmd(test, t->fake);
+	/* No process has the PASID */
+	fake_request(t->fake, page | LAST, PAGE | 2);
+	irq(t);
+	expect_answer(test, t, 2);
+	fake_expect_no_cmd(test, t->fake);
+	KUNIT_EXPECT_EQ(test, 0, iommu_unregister_device_fault_handler(dev));
+	iopf_queue_free(smmu->evtq.iopf);
+}
+
 static void a_device_is_let_ask_where_all_can(struct kunit *test)
 {
 	struct pri_test *t = test->priv;
@@ -348,6 +415,8 @@ static struct kunit_case pri_test_cases[] = {
 	KUNIT_CASE(answers_are_those_of_pcie),
 	KUNIT_CASE(a_stop_marker_has_no_answer),
 	KUNIT_CASE(nobody_waits_for_nobody),
+	KUNIT_CASE(what_the_smmu_lost_is_asked_again),
+	KUNIT_CASE(sva_forgets_what_may_be_incomplete),
 	KUNIT_CASE(a_device_is_let_ask_where_all_can),
 	KUNIT_CASE(a_device_that_stops_has_all_its_answers),
 	KUNIT_CASE(the_smmu_answers_as_the_device_wants),

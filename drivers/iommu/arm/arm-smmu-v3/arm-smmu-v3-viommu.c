@@ -70,6 +70,10 @@ static void vsmmu_destroy(struct iommufd_viommu *viommu)
 	struct arm_smmu_vsmmu *vsmmu = to_vsmmu(viommu);
 	unsigned long flags;
 
+	mutex_lock(&vsmmu->smmu->streams_mutex);
+	list_del(&vsmmu->smmu_entry);
+	mutex_unlock(&vsmmu->smmu->streams_mutex);
+
 	spin_lock_irqsave(&vsmmu->parent->devices_lock, flags);
 	list_del_rcu(&vsmmu->parent_entry);
 	spin_unlock_irqrestore(&vsmmu->parent->devices_lock, flags);
@@ -164,6 +168,10 @@ int arm_smmu_viommu_init(struct iommufd_viommu *viommu,
 	spin_lock_irqsave(&parent->devices_lock, flags);
 	list_add_tail_rcu(&vsmmu->parent_entry, &parent->shares);
 	spin_unlock_irqrestore(&parent->devices_lock, flags);
+
+	mutex_lock(&vsmmu->smmu->streams_mutex);
+	list_add_tail(&vsmmu->smmu_entry, &vsmmu->smmu->vsmmus);
+	mutex_unlock(&vsmmu->smmu->streams_mutex);
 	return 0;
 }
 
