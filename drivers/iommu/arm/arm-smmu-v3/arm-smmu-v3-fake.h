@@ -115,6 +115,7 @@ static inline struct fake_smmu *fake_smmu_alloc(struct kunit *test)
 			&fake->cmdq_reg, &fake->cmdq_reg);
 	smmu->cmdq.valid_map = fake->cmdq_map;
 	fake->ops.page_response = arm_smmu_page_response;
+	fake->ops.drain_faults = arm_smmu_drain_faults;
 	smmu->iommu.ops = &fake->ops;
 	return fake;
 }
@@ -291,6 +292,18 @@ static inline void fake_expect_cmd(struct kunit *test, struct fake_smmu *fake,
 			    "no command, expected %llx, %llx", cmd0, cmd1);
 	KUNIT_EXPECT_EQ(test, cmd0, le64_to_cpu(cmd[0]));
 	KUNIT_EXPECT_EQ(test, cmd1, le64_to_cpu(cmd[1]));
+	fake->cmdq_seen = (fake->cmdq_seen + 1) & (2 * FAKE_ENTRIES - 1);
+}
+
+static inline void fake_expect_sync(struct kunit *test, struct fake_smmu *fake)
+{
+	const __le64 *cmd = fake->cmdq + CMDQ_ENT_DWORDS *
+			    (fake->cmdq_seen & (FAKE_ENTRIES - 1));
+
+	KUNIT_ASSERT_NE_MSG(test, fake->cmdq_seen, fake->cmdq_reg,
+			    "no command, expected CMD_SYNC");
+	KUNIT_EXPECT_EQ(test, CMDQ_OP_CMD_SYNC,
+			FIELD_GET(CMDQ_0_OP, le64_to_cpu(cmd[0])));
 	fake->cmdq_seen = (fake->cmdq_seen + 1) & (2 * FAKE_ENTRIES - 1);
 }
 

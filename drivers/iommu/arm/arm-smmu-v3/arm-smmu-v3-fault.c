@@ -14,6 +14,9 @@
 #include "arm-smmu-v3-fault.h"
 #include "arm-smmu-v3-nested.h"
 
+/* Of all transactions that stall of a StreamID */
+#define CMDQ_OP_STALL_TERM		0x45
+
 /* ---- Answers ---- */
 
 static int resume(struct arm_smmu_device *smmu, u32 sid, u16 stag, u64 action)
@@ -255,4 +258,64 @@ int arm_smmu_disable_iopf(struct arm_smmu_master *master)
 		arm_smmu_disable_pri(master);
 	master->iopf_enabled = false;
 	return 0;
+}
+
+/* ---- Ends ---- */
+
+/*
+ * A stall is recorded when there is room for it: if there was none, others may be
+ * recorded only now. There are no more than the SMMU can have, unless the device
+ * does not stop.
+ */
+static void drain_events(struct arm_smmu_device *smmu)
+{
+	struct arm_smmu_queue *q = &smmu->evtq.q;
+	unsigned int size = BIT(q->llq.max_n_shift);
+	unsigned int passes = 2 + smmu->evtq.max_stalls / size;
+
+	while (arm_smmu_queue_pass(smmu, q, handle_event, lost_events) >= size &&
+	       --passes)
+		arm_smmu_cmdq_issue_cmdlist(smmu, NULL, 0, true);
+}
+
+/**
+ * arm_smmu_drain_faults - Report the page requests that a device has made
+ * @dev: The device
+ *
+ * When this returns, what it asked for before its STE, or a CD, was last changed
+ * has been told to the targets of its PASIDs, and none of the interrupts' threads
+ * is at work with it.
+ */
+void arm_smmu_drain_faults(struct device *dev)
+{
+	struct arm_smmu_master *master = dev_iommu_priv_get(dev);
+
+	if (master->stall_enabled)
+		drain_events(master->smmu);
+	if (master->pri_enabled)
+		arm_smmu_drain_pri(master);
+}
+
+/**
+ * arm_smmu_end_faults - Let nothing of a device wait any more
+ * @master: The device, whose STE aborts
+ *
+ * Its StreamIDs may be those of another device then.
+ */
+void arm_smmu_end_faults(struct arm_smmu_master *master)
+{
+	struct arm_smmu_device *smmu = master->smmu;
+	u64 cmd[CMDQ_ENT_DWORDS] = {};
+	int i;
+
+	if (master->pri_enabled)
+		arm_smmu_disable_pri(master);
+	if (!master->stall_enabled)
+		return;
+	for (i = 0; i < master->num_streams; i++) {
+		cmd[0] = FIELD_PREP(CMDQ_0_OP, CMDQ_OP_STALL_TERM) |
+			 FIELD_PREP(CMDQ_RESUME_0_SID, master->streams[i].id);
+		arm_smmu_cmdq_issue_cmdlist(smmu, cmd, 1, true);
+	}
+	drain_events(smmu);
 }

@@ -36,6 +36,8 @@ int arm_smmu_page_response(struct device *dev, struct iommu_fault_event *evt,
 			   struct iommu_page_response *resp);
 int arm_smmu_enable_iopf(struct arm_smmu_master *master);
 int arm_smmu_disable_iopf(struct arm_smmu_master *master);
+void arm_smmu_drain_faults(struct device *dev);
+void arm_smmu_end_faults(struct arm_smmu_master *master);
 
 /* arm-smmu-v3-pri.c */
 irqreturn_t arm_smmu_priq_thread(int irq, void *smmu);

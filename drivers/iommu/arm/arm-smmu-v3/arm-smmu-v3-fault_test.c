@@ -3,7 +3,9 @@
  * KUnit tests of events and stalls, on an SMMU that is nothing but its queues.
  */
 #include <kunit/test.h>
+#include <linux/completion.h>
 #include <linux/iommu-fault.h>
+#include <linux/workqueue.h>
 
 #include "arm-smmu-v3-fake.h"
 
@@ -29,6 +31,7 @@
 #define RESUME(sid)	(0x44ULL | (u64)(sid) << 32)
 #define RETRY		BIT_ULL(12)
 #define ABORT		BIT_ULL(13)
+#define STALL_TERM(sid)	(0x45ULL | (u64)(sid) << 32)
 
 struct fault_test {
 	struct fake_smmu *fake;
@@ -353,6 +356,164 @@ static void a_device_has_one_answer_for_each_stall(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, iommu_unregister_device_fault_handler(dev));
 }
 
+static void nothing_is_left_for_the_next_owner(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+	struct fake_dev *other = fake_dev_alloc(test, t->fake, STRANGER);
+
+	other->master.stall_enabled = true;
+	fake_set_target(test, other, IOMMU_NO_PASID, &other->target);
+	/* As iommufd does where the device is detached */
+	fake_set_target(test, t->fd, IOMMU_NO_PASID, &iommu_fault_refuse);
+	fake_event(t->fake, TRANSLATION | FROM(SID), STALL(1), VA);
+	fake_event(t->fake, TRANSLATION | FROM(STRANGER), STALL(2), VA);
+	fake_event(t->fake, TRANSLATION | FROM(SID) | SSV(9), STALL(3), VA);
+	iommu_fault_drain(t->fd->dev);
+	fake_set_target(test, t->fd, IOMMU_NO_PASID, &t->fd->target);
+
+	KUNIT_EXPECT_TRUE(test, fake_drained(t->fake->evtq_regs));
+	fake_expect_cmd(test, t->fake, RESUME(SID) | ABORT, 1);
+	fake_expect_cmd(test, t->fake, RESUME(SID) | ABORT, 3);
+	fake_expect_no_cmd(test, t->fake);
+	/* The others' are not lost for it */
+	KUNIT_EXPECT_EQ(test, 1, other->nr);
+	irq(t);
+	KUNIT_EXPECT_EQ(test, 0, t->fd->nr);
+
+	/* Who cannot stall has nothing there */
+	t->fd->master.stall_enabled = false;
+	fake_event(t->fake, TRANSLATION | FROM(STRANGER), STALL(4), VA);
+	iommu_fault_drain(t->fd->dev);
+	KUNIT_EXPECT_EQ(test, 1, other->nr);
+	fake_dev_free(other);
+}
+
+/* Stalls that are recorded as soon as there is room */
+static struct fault_test *stalling;
+static unsigned int nr_waiting;
+
+static int report_to_full_queue(const struct iommu_fault_target *target,
+				struct device *dev,
+				const struct iommu_fault *fault)
+{
+	if (nr_waiting) {
+		nr_waiting--;
+		fake_event(stalling->fake, TRANSLATION | FROM(SID), STALL(2),
+			   VA);
+	}
+	stalling->fd->nr++;
+	return 0;
+}
+
+static void stalls_that_had_no_room_are_drained(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+	int i;
+
+	stalling = t;
+	nr_waiting = FAKE_ENTRIES + 5;
+	t->fake->smmu.evtq.max_stalls = 2 * FAKE_ENTRIES + 5;
+	t->fd->target.report = report_to_full_queue;
+	fake_set_target(test, t->fd, IOMMU_NO_PASID, &t->fd->target);
+	for (i = 0; i < FAKE_ENTRIES; i++)
+		fake_event(t->fake, TRANSLATION | FROM(SID), STALL(1), VA);
+	iommu_fault_drain(t->fd->dev);
+	KUNIT_EXPECT_EQ(test, 2 * FAKE_ENTRIES + 5, t->fd->nr);
+	KUNIT_EXPECT_TRUE(test, fake_drained(t->fake->evtq_regs));
+
+	/* A device that does not stop is no reason not to return */
+	nr_waiting = 100 * FAKE_ENTRIES;
+	for (i = 0; i < FAKE_ENTRIES; i++)
+		fake_event(t->fake, TRANSLATION | FROM(SID), STALL(1), VA);
+	iommu_fault_drain(t->fd->dev);
+	KUNIT_EXPECT_GT(test, nr_waiting, 0);
+}
+
+/**
+ * struct slow - a report that takes its time, and who waits for it
+ * @entered: it is at work
+ * @leave: it may end
+ * @over: it has ended
+ * @drained: somebody has drained
+ * @saw_over: and it was over then
+ * @t: the test
+ */
+static struct slow {
+	struct completion entered;
+	struct completion leave;
+	struct completion drained;
+	bool over;
+	bool saw_over;
+	struct fault_test *t;
+} slow;
+
+static int report_slowly(const struct iommu_fault_target *target,
+			 struct device *dev, const struct iommu_fault *fault)
+{
+	complete(&slow.entered);
+	wait_for_completion(&slow.leave);
+	WRITE_ONCE(slow.over, true);
+	return 0;
+}
+
+static void irq_work(struct work_struct *work)
+{
+	irq(slow.t);
+}
+
+static void drain_work(struct work_struct *work)
+{
+	iommu_fault_drain(slow.t->fd->dev);
+	slow.saw_over = READ_ONCE(slow.over);
+	complete(&slow.drained);
+}
+
+static void who_drains_waits_for_the_thread(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+	struct work_struct irq_item, drain_item;
+
+	memset(&slow, 0, sizeof(slow));
+	slow.t = t;
+	init_completion(&slow.entered);
+	init_completion(&slow.leave);
+	init_completion(&slow.drained);
+	INIT_WORK_ONSTACK(&irq_item, irq_work);
+	INIT_WORK_ONSTACK(&drain_item, drain_work);
+	t->fd->target.report = report_slowly;
+	fake_set_target(test, t->fd, IOMMU_NO_PASID, &t->fd->target);
+	fake_event(t->fake, TRANSLATION | FROM(SID), STALL(1), VA);
+
+	/* The record is out of the queue, but its handling has not ended */
+	queue_work(system_unbound_wq, &irq_item);
+	wait_for_completion(&slow.entered);
+	KUNIT_EXPECT_TRUE(test, fake_drained(t->fake->evtq_regs));
+	queue_work(system_unbound_wq, &drain_item);
+	KUNIT_EXPECT_EQ(test, 0,
+			wait_for_completion_timeout(&slow.drained, HZ / 50));
+	complete(&slow.leave);
+	flush_work(&irq_item);
+	flush_work(&drain_item);
+	KUNIT_EXPECT_TRUE(test, slow.saw_over);
+	destroy_work_on_stack(&irq_item);
+	destroy_work_on_stack(&drain_item);
+}
+
+static void a_device_that_goes_leaves_nothing(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+
+	fake_event(t->fake, TRANSLATION | FROM(SID), STALL(1), VA);
+	arm_smmu_end_faults(&t->fd->master);
+	fake_expect_cmd(test, t->fake, STALL_TERM(SID), 0);
+	fake_expect_sync(test, t->fake);
+	fake_expect_cmd(test, t->fake, RESUME(SID) | ABORT, 1);
+	KUNIT_EXPECT_TRUE(test, fake_drained(t->fake->evtq_regs));
+	t->fd->master.stall_enabled = false;
+	arm_smmu_end_faults(&t->fd->master);
+	fake_expect_no_cmd(test, t->fake);
+}
+
 static void only_who_can_wait_may_ask(struct kunit *test)
 {
 	struct fault_test *t = test->priv;
@@ -399,6 +560,10 @@ static struct kunit_case fault_test_cases[] = {
 	KUNIT_CASE(guests_are_told_what_the_smmu_lost),
 	KUNIT_CASE(who_reads_no_events_hears_of_no_loss),
 	KUNIT_CASE(a_device_has_one_answer_for_each_stall),
+	KUNIT_CASE(nothing_is_left_for_the_next_owner),
+	KUNIT_CASE(stalls_that_had_no_room_are_drained),
+	KUNIT_CASE(who_drains_waits_for_the_thread),
+	KUNIT_CASE(a_device_that_goes_leaves_nothing),
 	KUNIT_CASE(only_who_can_wait_may_ask),
 	KUNIT_CASE(no_event_is_read_twice),
 	{}

@@ -392,6 +392,51 @@ static void a_device_that_stops_has_all_its_answers(struct kunit *test)
 	fake_expect_no_cmd(test, t->fake);
 }
 
+static void nothing_is_left_for_the_next_owner(struct kunit *test)
+{
+	const u64 atc_inv_all[2] = { 0x40ULL | SID << 32, 52 };
+	struct pri_test *t = test->priv;
+
+	/* As iommufd does where the device moves */
+	fake_set_target(test, t->fd, IOMMU_NO_PASID, &iommu_fault_retry);
+	fake_request(t->fake, FROM(SID) | READABLE, PAGE | 1);
+	fake_request(t->fake, FROM(SID) | READABLE | LAST, PAGE | 1);
+	fake_request(t->fake, FROM(SID) | SSV(5) | READABLE | LAST, PAGE | 2);
+	t->fd->master.ats_enabled = true;
+	iommu_fault_drain(t->fd->dev);
+	fake_set_target(test, t->fd, IOMMU_NO_PASID, &t->fd->target);
+
+	/* What is on the bus is pushed into the queue first */
+	fake_expect_cmd(test, t->fake, atc_inv_all[0], atc_inv_all[1]);
+	fake_expect_sync(test, t->fake);
+	fake_expect_cmd(test, t->fake, RESPOND(SID), SUCCESS(1));
+	fake_expect_cmd(test, t->fake, RESPOND(SID), SUCCESS(2));
+	fake_expect_no_cmd(test, t->fake);
+	KUNIT_EXPECT_TRUE(test, fake_drained(t->fake->priq_regs));
+	irq(t);
+	KUNIT_EXPECT_EQ(test, 0, t->fd->nr);
+
+	/* A device that does no ATS would not answer an invalidation */
+	t->fd->master.ats_enabled = false;
+	fake_request(t->fake, FROM(SID) | READABLE | LAST, PAGE | 3);
+	iommu_fault_drain(t->fd->dev);
+	fake_expect_no_cmd(test, t->fake);
+	KUNIT_EXPECT_EQ(test, 1, t->fd->nr);
+}
+
+static void a_device_that_goes_leaves_nothing(struct kunit *test)
+{
+	struct pri_test *t = test->priv;
+
+	t->fd->pdev.pri_enabled = 1;
+	fake_request(t->fake, FROM(SID) | READABLE | LAST, PAGE | 3);
+	arm_smmu_end_faults(&t->fd->master);
+	fake_expect_cmd(test, t->fake, RESPOND(SID), INVALID(3));
+	fake_expect_no_cmd(test, t->fake);
+	KUNIT_EXPECT_FALSE(test, t->fd->master.pri_enabled);
+	KUNIT_EXPECT_FALSE(test, t->fd->pdev.pri_enabled);
+}
+
 static void the_smmu_answers_as_the_device_wants(struct kunit *test)
 {
 	const u64 eats = BIT_ULL(28), ppar = BIT_ULL(18);
@@ -419,6 +464,8 @@ static struct kunit_case pri_test_cases[] = {
 	KUNIT_CASE(sva_forgets_what_may_be_incomplete),
 	KUNIT_CASE(a_device_is_let_ask_where_all_can),
 	KUNIT_CASE(a_device_that_stops_has_all_its_answers),
+	KUNIT_CASE(nothing_is_left_for_the_next_owner),
+	KUNIT_CASE(a_device_that_goes_leaves_nothing),
 	KUNIT_CASE(the_smmu_answers_as_the_device_wants),
 	{}
 };
