@@ -5,6 +5,8 @@
  */
 #include <linux/bitfield.h>
 #include <linux/iommufd.h>
+#include <linux/jiffies.h>
+#include <linux/string.h>
 
 #include "arm-smmu-v3-nested.h"
 
@@ -90,13 +92,47 @@ bool arm_smmu_make_guest_event(const struct arm_smmu_nested_domain *nested,
 	return true;
 }
 
+/*
+ * The SMMU merges alike events when it wants to, and a guest's STE lets it. So
+ * does this: of those that were in the queue together the first is enough.
+ */
+static bool is_repeated(const struct arm_smmu_nested_domain *nested,
+			const u64 evt[EVTQ_ENT_DWORDS])
+{
+	return nested->last_pass &&
+	       nested->last_pass == nested->vsmmu->events_pass &&
+	       !memcmp(nested->last, evt, sizeof(nested->last));
+}
+
+static void remember(struct arm_smmu_nested_domain *nested,
+		     const u64 evt[EVTQ_ENT_DWORDS])
+{
+	nested->last_pass = nested->vsmmu->events_pass;
+	memcpy(nested->last, evt, sizeof(nested->last));
+}
+
+/* May the VM be told of one more? To count the others costs next to nothing. */
+static bool is_one_too_many(struct arm_smmu_vsmmu *vsmmu)
+{
+	if (time_after_eq(jiffies, vsmmu->events_end)) {
+		vsmmu->events_end = jiffies + ARM_SMMU_VM_EVENTS_TIME;
+		vsmmu->nr_events = 0;
+	}
+	if (vsmmu->nr_events == ARM_SMMU_VM_EVENTS)
+		return true;
+	vsmmu->nr_events++;
+	return false;
+}
+
 /**
  * arm_smmu_report_guest_event - Tell a guest of an event of its device
  * @master: The device
  * @evt: The event
  *
  * An event of a guest that does not listen, or listens too slowly, is lost for
- * it, and is none of the host's business.
+ * it, and is none of the host's business. A guest whose devices make one after
+ * the other is told of some, and that there were more: while it is told, others
+ * wait, and the queue may overflow for all.
  *
  * Return: true if the event was the guest's.
  */
@@ -111,10 +147,18 @@ bool arm_smmu_report_guest_event(struct arm_smmu_master *master,
 	lockdep_assert_held(&master->smmu->streams_mutex);
 	if (!nested)
 		return false;
+	if (is_repeated(nested, evt))
+		return true;
 	viommu = &nested->vsmmu->core;
 	if (iommufd_viommu_get_vdev_id(viommu, master->dev, &vsid) ||
 	    !arm_smmu_make_guest_event(nested, evt, vsid, &out))
 		return false;
+	remember(nested, evt);
+	if (is_one_too_many(nested->vsmmu)) {
+		iommufd_viommu_report_loss(viommu,
+					   IOMMU_VEVENTQ_TYPE_ARM_SMMUV3);
+		return true;
+	}
 	iommufd_viommu_report_event(viommu, IOMMU_VEVENTQ_TYPE_ARM_SMMUV3, &out,
 				    sizeof(out));
 	return true;
@@ -134,5 +178,21 @@ void arm_smmu_report_guest_loss(struct arm_smmu_device *smmu)
 	list_for_each_entry(vsmmu, &smmu->vsmmus, smmu_entry)
 		iommufd_viommu_report_loss(&vsmmu->core,
 					   IOMMU_VEVENTQ_TYPE_ARM_SMMUV3);
+	mutex_unlock(&smmu->streams_mutex);
+}
+
+/**
+ * arm_smmu_begin_guest_events - Begin to tell guests of what is in the queue now
+ * @smmu: The SMMU
+ *
+ * What comes later is told even if it is like what came before.
+ */
+void arm_smmu_begin_guest_events(struct arm_smmu_device *smmu)
+{
+	struct arm_smmu_vsmmu *vsmmu;
+
+	mutex_lock(&smmu->streams_mutex);
+	list_for_each_entry(vsmmu, &smmu->vsmmus, smmu_entry)
+		vsmmu->events_pass++;
 	mutex_unlock(&smmu->streams_mutex);
 }

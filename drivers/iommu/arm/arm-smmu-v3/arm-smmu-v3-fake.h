@@ -160,6 +160,8 @@ static inline struct fake_dev *fake_dev_alloc(struct kunit *test,
 	fd->master.smmu = &fake->smmu;
 	fd->master.streams = &fd->stream;
 	fd->master.num_streams = 1;
+	/* A test shall not last longer than that */
+	ratelimit_state_init(&fd->master.event_rs, 3600 * HZ, 2);
 	fd->stream.id = sid;
 	fd->stream.master = &fd->master;
 	rb_add(&fd->stream.node, &fake->smmu.streams, fake_stream_less);

@@ -170,13 +170,15 @@ static bool report_end(struct arm_smmu_master *master, const u64 *evt)
 	return !iommu_report_device_fault(master->dev, &event);
 }
 
-static void print_event(struct arm_smmu_device *smmu, const u64 *evt)
+/* A device that floods the log must not hide what others do */
+static void print_event(struct arm_smmu_device *smmu,
+			struct arm_smmu_master *master, const u64 *evt)
 {
-	static DEFINE_RATELIMIT_STATE(rs, DEFAULT_RATELIMIT_INTERVAL,
+	static DEFINE_RATELIMIT_STATE(unknown, DEFAULT_RATELIMIT_INTERVAL,
 				      DEFAULT_RATELIMIT_BURST);
 	int i;
 
-	if (!__ratelimit(&rs))
+	if (!__ratelimit(master ? &master->event_rs : &unknown))
 		return;
 	dev_info(smmu->dev, "event 0x%02x received:\n",
 		 (u8)FIELD_GET(EVTQ_0_ID, evt[0]));
@@ -193,11 +195,12 @@ static void handle_event(struct arm_smmu_device *smmu, u64 *evt)
 	master = arm_smmu_find_master(smmu, FIELD_GET(EVTQ_0_SID, evt[0]));
 	told = handle_stall(smmu, master, evt);
 	if (!told && master)
-		told = report_end(master, evt) ||
-		       arm_smmu_report_guest_event(master, evt);
-	mutex_unlock(&smmu->streams_mutex);
+		told = master->nested ?
+		       arm_smmu_report_guest_event(master, evt) :
+		       report_end(master, evt);
 	if (!told)
-		print_event(smmu, evt);
+		print_event(smmu, master, evt);
+	mutex_unlock(&smmu->streams_mutex);
 }
 
 /* Never the record of a stall: that waits for room in the queue (7.2.1) */
@@ -208,12 +211,30 @@ static void lost_events(struct arm_smmu_device *smmu)
 	arm_smmu_report_guest_loss(smmu);
 }
 
+static unsigned int events_pass(struct arm_smmu_device *smmu)
+{
+	arm_smmu_begin_guest_events(smmu);
+	return arm_smmu_queue_pass(smmu, &smmu->evtq.q, handle_event,
+				   lost_events);
+}
+
+/* It only comes when the queue has been empty */
 irqreturn_t arm_smmu_evtq_thread(int irq, void *dev)
 {
-	struct arm_smmu_device *smmu = dev;
-
-	arm_smmu_queue_run(smmu, &smmu->evtq.q, handle_event, lost_events);
+	while (events_pass(dev))
+		;
 	return IRQ_HANDLED;
+}
+
+/**
+ * arm_smmu_probe_faults - Find out how a device waits for pages
+ * @master: The device
+ */
+void arm_smmu_probe_faults(struct arm_smmu_master *master)
+{
+	ratelimit_state_init(&master->event_rs, DEFAULT_RATELIMIT_INTERVAL,
+			     DEFAULT_RATELIMIT_BURST);
+	arm_smmu_probe_pri(master);
 }
 
 /* ---- Who wants page requests ---- */
@@ -269,12 +290,10 @@ int arm_smmu_disable_iopf(struct arm_smmu_master *master)
  */
 static void drain_events(struct arm_smmu_device *smmu)
 {
-	struct arm_smmu_queue *q = &smmu->evtq.q;
-	unsigned int size = BIT(q->llq.max_n_shift);
+	unsigned int size = BIT(smmu->evtq.q.llq.max_n_shift);
 	unsigned int passes = 2 + smmu->evtq.max_stalls / size;
 
-	while (arm_smmu_queue_pass(smmu, q, handle_event, lost_events) >= size &&
-	       --passes)
+	while (events_pass(smmu) >= size && --passes)
 		arm_smmu_cmdq_issue_cmdlist(smmu, NULL, 0, true);
 }
 

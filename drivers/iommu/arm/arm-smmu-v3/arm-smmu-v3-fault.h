@@ -27,13 +27,12 @@ unsigned int arm_smmu_queue_pass(struct arm_smmu_device *smmu,
 				 struct arm_smmu_queue *q,
 				 arm_smmu_record_fn handle,
 				 arm_smmu_loss_fn lost);
-void arm_smmu_queue_run(struct arm_smmu_device *smmu, struct arm_smmu_queue *q,
-			arm_smmu_record_fn handle, arm_smmu_loss_fn lost);
 
 /* arm-smmu-v3-fault.c */
 irqreturn_t arm_smmu_evtq_thread(int irq, void *smmu);
 int arm_smmu_page_response(struct device *dev, struct iommu_fault_event *evt,
 			   struct iommu_page_response *resp);
+void arm_smmu_probe_faults(struct arm_smmu_master *master);
 int arm_smmu_enable_iopf(struct arm_smmu_master *master);
 int arm_smmu_disable_iopf(struct arm_smmu_master *master);
 void arm_smmu_drain_faults(struct device *dev);

@@ -356,6 +356,100 @@ static void a_device_has_one_answer_for_each_stall(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, iommu_unregister_device_fault_handler(dev));
 }
 
+static void alike_events_are_one(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+	struct fake_dev *other = fake_dev_alloc(test, t->fake, STRANGER);
+	struct fake_vm *vm, *other_vm;
+	int i;
+
+	vm = fake_vm_alloc(test, t->fake, t->fd, VSID, 16);
+	other_vm = fake_vm_alloc(test, t->fake, other, VSID, 16);
+	for (i = 0; i < 50; i++) {
+		fake_event(t->fake, TRANSLATION | FROM(SID), RNW, VA);
+		if (i == 20)
+			fake_event(t->fake, TRANSLATION | FROM(STRANGER), RNW,
+				   VA);
+	}
+	/* Another page, another access, another PASID; what was before again */
+	fake_event(t->fake, TRANSLATION | FROM(SID), RNW, VA + SZ_4K);
+	fake_event(t->fake, TRANSLATION | FROM(SID), 0, VA + SZ_4K);
+	fake_event(t->fake, TRANSLATION | FROM(SID) | SSV(1), 0, VA + SZ_4K);
+	fake_event(t->fake, TRANSLATION | FROM(SID), RNW, VA);
+	irq(t);
+	KUNIT_EXPECT_EQ(test, 5, vm->ring.nr_events);
+	KUNIT_EXPECT_EQ(test, 1, other_vm->ring.nr_events);
+	/* A guest that has been told is told if it happens once more */
+	fake_event(t->fake, TRANSLATION | FROM(SID), RNW, VA);
+	irq(t);
+	KUNIT_EXPECT_EQ(test, 6, vm->ring.nr_events);
+	KUNIT_EXPECT_EQ(test, 0, vm->ring.nr_lost);
+	fake_vm_free(vm);
+	fake_vm_free(other_vm);
+	fake_dev_free(other);
+}
+
+/* A round of a storm: 100 events of the guest, one of another */
+static void storm(struct kunit *test, struct fault_test *t, u64 round)
+{
+	u64 i;
+
+	for (i = 0; i < 100; i++)
+		KUNIT_ASSERT_TRUE(test,
+				  fake_event(t->fake, TRANSLATION | FROM(SID),
+					     RNW, (round * 100 + i) * SZ_4K));
+	fake_event(t->fake, TRANSLATION | FROM(STRANGER), RNW, round * SZ_4K);
+	irq(t);
+}
+
+static void a_storm_is_bounded(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+	struct fake_dev *other = fake_dev_alloc(test, t->fake, STRANGER);
+	const u32 rounds = 3 * ARM_SMMU_VM_EVENTS / 100;
+	struct fake_vm *vm, *other_vm;
+	u32 round;
+
+	vm = fake_vm_alloc(test, t->fake, t->fd, VSID, rounds * 100 + 1);
+	other_vm = fake_vm_alloc(test, t->fake, other, VSID, rounds + 1);
+	/* The time is not over before the test */
+	vm->vsmmu.events_end = jiffies + 3600 * HZ;
+	for (round = 0; round < rounds; round++)
+		storm(test, t, round);
+	KUNIT_EXPECT_EQ(test, ARM_SMMU_VM_EVENTS, vm->ring.nr_events);
+	KUNIT_EXPECT_EQ(test, 2 * ARM_SMMU_VM_EVENTS, vm->ring.nr_lost);
+	KUNIT_EXPECT_TRUE(test, vm->ring.lost);
+	KUNIT_EXPECT_EQ(test, rounds * 100, vm->ring.next_sequence);
+	KUNIT_EXPECT_EQ(test, rounds, other_vm->ring.nr_events);
+	KUNIT_EXPECT_EQ(test, 0, other_vm->ring.nr_lost);
+
+	/* When the time is over the guest is told again, behind the gap */
+	vm->vsmmu.events_end = jiffies;
+	fake_event(t->fake, TRANSLATION | FROM(SID), RNW, VA);
+	irq(t);
+	KUNIT_ASSERT_EQ(test, ARM_SMMU_VM_EVENTS + 1, vm->ring.nr_events);
+	KUNIT_EXPECT_TRUE(test, iommufd_vevent_at(&vm->ring, ARM_SMMU_VM_EVENTS)->after_loss);
+	fake_vm_free(vm);
+	fake_vm_free(other_vm);
+	fake_dev_free(other);
+}
+
+static void the_log_has_room_for_all_devices(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+	struct fake_dev *other = fake_dev_alloc(test, t->fake, STRANGER);
+	int i;
+
+	for (i = 0; i < 20; i++)
+		fake_event(t->fake, BAD_CD | FROM(SID), 0, 0);
+	fake_event(t->fake, BAD_CD | FROM(STRANGER), 0, 0);
+	irq(t);
+	KUNIT_EXPECT_EQ(test, 18, t->fd->master.event_rs.missed);
+	KUNIT_EXPECT_EQ(test, 1, other->master.event_rs.printed);
+	KUNIT_EXPECT_EQ(test, 0, other->master.event_rs.missed);
+	fake_dev_free(other);
+}
+
 static void nothing_is_left_for_the_next_owner(struct kunit *test)
 {
 	struct fault_test *t = test->priv;
@@ -560,6 +654,9 @@ static struct kunit_case fault_test_cases[] = {
 	KUNIT_CASE(guests_are_told_what_the_smmu_lost),
 	KUNIT_CASE(who_reads_no_events_hears_of_no_loss),
 	KUNIT_CASE(a_device_has_one_answer_for_each_stall),
+	KUNIT_CASE(alike_events_are_one),
+	KUNIT_CASE(a_storm_is_bounded),
+	KUNIT_CASE(the_log_has_room_for_all_devices),
 	KUNIT_CASE(nothing_is_left_for_the_next_owner),
 	KUNIT_CASE(stalls_that_had_no_room_are_drained),
 	KUNIT_CASE(who_drains_waits_for_the_thread),

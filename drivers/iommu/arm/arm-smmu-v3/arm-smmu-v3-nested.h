@@ -18,6 +18,10 @@
  *	read under RCU
  * @smmu_entry: in @smmu's list, under its streams_mutex
  * @vmid: tags what is cached of the VM here, in both stages
+ * @events_pass: number of the pass through the event queue, 0 if there was none;
+ *	this and what follows under the streams_mutex of @smmu
+ * @events_end: when @nr_events begins anew
+ * @nr_events: how many events the VM has been told until then
  */
 struct arm_smmu_vsmmu {
 	struct iommufd_viommu core;
@@ -26,6 +30,9 @@ struct arm_smmu_vsmmu {
 	struct list_head parent_entry;
 	struct list_head smmu_entry;
 	u16 vmid;
+	u64 events_pass;
+	unsigned long events_end;
+	unsigned int nr_events;
 };
 
 /**
@@ -33,14 +40,23 @@ struct arm_smmu_vsmmu {
  * @domain: the core's part
  * @vsmmu: where it was made, held by iommufd while this is there
  * @ste: the fields that are the guest's, checked; constant
+ * @last_pass: pass in which the guest was told of @last; under the streams_mutex
+ *	of the SMMU
+ * @last: what of an event says whether another one is alike; the same
  */
 struct arm_smmu_nested_domain {
 	struct iommu_domain domain;
 	struct arm_smmu_vsmmu *vsmmu;
 	u64 ste[2];
+	u64 last_pass;
+	u64 last[3];
 };
 
 struct arm_smmu_ste;
+
+/* A VM is told of so many events in so many jiffies: ten thousand in a second */
+#define ARM_SMMU_VM_EVENTS		1000
+#define ARM_SMMU_VM_EVENTS_TIME		(HZ / 10)
 
 /* arm-smmu-v3-nested.c */
 int arm_smmu_check_guest_ste(struct arm_smmu_device *smmu, u64 ste[2]);
@@ -64,5 +80,6 @@ bool arm_smmu_make_guest_event(const struct arm_smmu_nested_domain *nested,
 bool arm_smmu_report_guest_event(struct arm_smmu_master *master,
 				 const u64 evt[EVTQ_ENT_DWORDS]);
 void arm_smmu_report_guest_loss(struct arm_smmu_device *smmu);
+void arm_smmu_begin_guest_events(struct arm_smmu_device *smmu);
 
 #endif /* _ARM_SMMU_V3_NESTED_H */

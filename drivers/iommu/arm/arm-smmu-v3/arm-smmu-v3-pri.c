@@ -168,11 +168,14 @@ static void lost_requests(struct arm_smmu_device *smmu)
 			     "PRIQ overflow detected -- devices have to ask again\n");
 }
 
+/* It only comes when the queue has been empty */
 irqreturn_t arm_smmu_priq_thread(int irq, void *dev)
 {
 	struct arm_smmu_device *smmu = dev;
 
-	arm_smmu_queue_run(smmu, &smmu->priq.q, handle_request, lost_requests);
+	while (arm_smmu_queue_pass(smmu, &smmu->priq.q, handle_request,
+				   lost_requests))
+		;
 	return IRQ_HANDLED;
 }
 

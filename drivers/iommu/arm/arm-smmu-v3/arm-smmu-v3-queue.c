@@ -56,6 +56,8 @@ static void take(struct arm_smmu_queue *q, u64 *record)
  * The SMMU is told that its overflow is known after @lost, so that nothing of
  * what @lost does is too late for what the SMMU records from then on.
  *
+ * Others can have the queue between two passes.
+ *
  * Return: how many records there were.
  */
 unsigned int arm_smmu_queue_pass(struct arm_smmu_device *smmu,
@@ -83,21 +85,4 @@ unsigned int arm_smmu_queue_pass(struct arm_smmu_device *smmu,
 	}
 	mutex_unlock(&q->lock);
 	return nr;
-}
-
-/**
- * arm_smmu_queue_run - Handle the records of a queue until it is empty
- * @smmu: The SMMU
- * @q: Its queue
- * @handle: As for arm_smmu_queue_pass()
- * @lost: The same
- *
- * For the interrupt, which only comes when the queue has been empty. Others can
- * have the queue between passes.
- */
-void arm_smmu_queue_run(struct arm_smmu_device *smmu, struct arm_smmu_queue *q,
-			arm_smmu_record_fn handle, arm_smmu_loss_fn lost)
-{
-	while (arm_smmu_queue_pass(smmu, q, handle, lost))
-		;
 }
