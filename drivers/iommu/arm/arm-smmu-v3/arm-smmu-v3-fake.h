@@ -309,7 +309,10 @@ static inline void fake_expect_sync(struct kunit *test, struct fake_smmu *fake)
 	fake->cmdq_seen = (fake->cmdq_seen + 1) & (2 * FAKE_ENTRIES - 1);
 }
 
-#define fake_expect_no_cmd(test, fake) \
-	KUNIT_EXPECT_EQ(test, (fake)->cmdq_seen, (fake)->cmdq_reg)
+static inline void fake_expect_no_cmd(struct kunit *test,
+				      struct fake_smmu *fake)
+{
+	KUNIT_EXPECT_EQ(test, fake->cmdq_seen, fake->cmdq_reg);
+}
 
 #endif /* _ARM_SMMU_V3_FAKE_H */

@@ -328,7 +328,7 @@ static int handler(struct iommu_fault *fault, void *data)
 	return fake_report(&t->fd->target, t->fd->dev, fault);
 }
 
-static void a_device_has_one_answer_for_each_stall(struct kunit *test)
+static void a_device_has_one_answer_to_each_stall(struct kunit *test)
 {
 	struct iommu_page_response resp = {
 		.version = IOMMU_PAGE_RESP_VERSION_1,
@@ -653,7 +653,7 @@ static struct kunit_case fault_test_cases[] = {
 	KUNIT_CASE(a_guest_that_takes_no_stall_is_told_that_it_is_over),
 	KUNIT_CASE(guests_are_told_what_the_smmu_lost),
 	KUNIT_CASE(who_reads_no_events_hears_of_no_loss),
-	KUNIT_CASE(a_device_has_one_answer_for_each_stall),
+	KUNIT_CASE(a_device_has_one_answer_to_each_stall),
 	KUNIT_CASE(alike_events_are_one),
 	KUNIT_CASE(a_storm_is_bounded),
 	KUNIT_CASE(the_log_has_room_for_all_devices),
