@@ -5,11 +5,15 @@
  * What an entry of the array is, only the driver knows. It has the array copied
  * and taken apart by iommu_walk_user_array().
  */
+#include <linux/bits.h>
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
 #include <linux/uaccess.h>
 
 #include "iommufd_private.h"
+
+/* As large as the queue of an SMMUv3, the largest there is, can be */
+#define INVALIDATE_MAX_ENTRIES BIT(19)
 
 static int invalidate_domain(struct iommu_domain *domain,
 			     struct iommu_user_data_array *array)
@@ -42,7 +46,7 @@ static int invalidate(struct iommufd_object *obj,
 		rc = invalidate_viommu(to_viommu(obj), array);
 		break;
 	default:
-		rc = -ENOENT;
+		rc = -EINVAL;
 		break;
 	}
 	/* A driver that refuses all may have said nothing of it */
@@ -68,6 +72,9 @@ static int invalidate_by_id(struct iommufd_ctx *ictx,
 		return -EOPNOTSUPP;
 	/* An array of none is a question, and need not be anywhere */
 	if (cmd->entry_num && (!cmd->data_uptr || !cmd->entry_len))
+		return -EINVAL;
+	if (cmd->entry_num > INVALIDATE_MAX_ENTRIES ||
+	    cmd->entry_len > IOMMU_USER_DATA_MAX)
 		return -EINVAL;
 
 	obj = iommufd_object_get(ictx, cmd->hwpt_id, IOMMUFD_OBJ_ANY);

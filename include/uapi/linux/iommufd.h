@@ -1088,8 +1088,9 @@ struct iommu_viommu_arm_smmuv3_invalidate {
  * @data_type: Kind of the entries, of enum iommu_hwpt_invalidate_data_type
  * @entry_len: Bytes from one entry to the next. What is beyond the kernel's
  *             version of the entry must be zero
- * @entry_num: In: number of entries. Out: number that were handled, also when
- *             the ioctl fails; the entry of that index is the one that failed
+ * @entry_num: In: number of entries, 2^19 at most. Out: number that were
+ *             handled, also when the ioctl fails; the entry of that index is
+ *             the one that failed
  * @__reserved: Must be 0
  *
  * The entries are handled in order. An @entry_num of 0 with a @data_type that
@@ -1097,16 +1098,17 @@ struct iommu_viommu_arm_smmuv3_invalidate {
  *
  * Fails with
  *
- * - ENOENT: @hwpt_id is neither a nested HWPT nor a VIOMMU.
- * - EINVAL: the kind of entry does not fit the object; @entry_len is 0, shorter
- *   than the first version of the entry, or not a multiple of its alignment; an
- *   entry is malformed or names a virtual id that is not there.
+ * - ENOENT: @hwpt_id is no object.
+ * - EINVAL: the object is neither a nested HWPT nor a VIOMMU, or the kind of
+ *   entry does not fit it; @entry_len is 0, shorter than the first version of
+ *   the entry, longer than a page, or not a multiple of its alignment;
+ *   @entry_num is too large; an entry is malformed or names a virtual id that
+ *   is not there.
  * - EOPNOTSUPP: the hardware behind the object has no such invalidation, or an
  *   entry has an unknown flag.
  * - EIO: an entry is a command that a guest may not give, or the hardware
  *   failed.
- * - E2BIG: an entry is longer than the kernel knows, and not zero there, or
- *   longer than a page.
+ * - E2BIG: an entry is longer than the kernel knows, and not zero there.
  * - EINTR: a signal came. Call again with the entries that are left.
  */
 struct iommu_hwpt_invalidate {
