@@ -57,8 +57,6 @@ static ssize_t eventq_fops_read(struct file *file, char __user *buf,
 	bool ended;
 	ssize_t rc;
 
-	if (!count)
-		return 0;
 	for (;;) {
 		/* Before the look, so that nothing is put in between them */
 		ended = READ_ONCE(eventq->ended);

@@ -22,8 +22,7 @@ struct iommufd_ucmd;
  * @name: of the file
  * @flags: how it is opened
  * @ready: is there something to read? Called with @lock held.
- * @read: read what is there, into a buffer that is not empty; -EAGAIN where
- *	there is nothing
+ * @read: read what is there; -EAGAIN where there is nothing
  * @write: NULL for a file that is only read
  * @release: nobody can read any more, for the file is closed; or NULL
  * @free: nobody refers to the queue

@@ -111,6 +111,9 @@ static ssize_t veventq_read(struct iommufd_eventq *eventq, char __user *buf,
 	struct iommufd_vevent_ring *ring = to_vevent_ring(eventq);
 	ssize_t rc;
 
+	/* No record is shorter, whether there is one or not */
+	if (count < sizeof(struct iommufd_vevent_header))
+		return -EINVAL;
 	/* Another reader may wait for his memory */
 	rc = mutex_lock_interruptible(&ring->read_lock);
 	if (rc)

@@ -1312,7 +1312,7 @@ struct iommu_vevent_tegra241_cmdqv {
  * tells when there is one. An event that finds the queue full is lost; that is
  * told by an event of its own, after those in the queue, with the number of the
  * last that was lost. There is nothing to write. read() fails as that of a FAULT
- * does, with EINVAL where the next event does not fit.
+ * does, with EINVAL where the next event, or no header at all, does not fit.
  *
  * Fails with
  *

@@ -229,8 +229,11 @@ TEST_F(veventq, devices_are_told_apart)
 TEST_F(veventq, events_are_read_whole_or_not_at_all)
 {
 	ASSERT_OK(make(8));
+	EXPECT_ERRNO(EINVAL, read_file(0));
+	EXPECT_ERRNO(EINVAL, read_file(HEADER - 1));
+	EXPECT_ERRNO(EAGAIN, read_file(HEADER));
 	TRIGGER(4);
-	EXPECT_EQ(0, read_file(0));
+	EXPECT_ERRNO(EINVAL, read_file(0));
 	EXPECT_ERRNO(EINVAL, read_file(1));
 	EXPECT_ERRNO(EINVAL, read_file(HEADER));
 	EXPECT_ERRNO(EINVAL, read_file(VEVENT - 1));
