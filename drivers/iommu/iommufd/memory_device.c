@@ -325,7 +325,7 @@ static const struct iommufd_memory_ops device_memory_ops = {
 };
 
 /* A buffer that has lost its memory for good is of no use */
-static int check_alive(struct device_memory *device)
+static int check_alive(struct device_memory *device, bool may_be_away)
 {
 	struct dma_buf_phys_run run;
 	int rc;
@@ -334,16 +334,20 @@ static int check_alive(struct device_memory *device)
 	rc = device->dmabuf->ops->phys_run(device->attach, device->memory.start,
 					   &run);
 	dma_resv_unlock(device->dmabuf->resv);
-	return rc == -EAGAIN ? 0 : rc;
+	if (rc == -EAGAIN)
+		return may_be_away ? 0 : -ENODEV;
+	return rc;
 }
 
 /*
  * -EINVAL where the range exceeds the dma-buf, or its exporter does not tell
- * physical addresses; -ENODEV where there is no memory behind it any more.
+ * physical addresses; -ENODEV where there is no memory behind it any more, or,
+ * unless it @may_be_away, now.
  */
 static struct iommufd_memory *alloc_dma_buf(struct dma_buf *dmabuf,
 					    unsigned long start,
-					    unsigned long length, bool writable)
+					    unsigned long length, bool writable,
+					    bool may_be_away)
 {
 	struct device_memory *device;
 	int rc;
@@ -367,7 +371,7 @@ static struct iommufd_memory *alloc_dma_buf(struct dma_buf *dmabuf,
 		return ERR_PTR(rc);
 	}
 	get_dma_buf(dmabuf);
-	rc = iommufd_should_fail() ? -ENOMEM : check_alive(device);
+	rc = iommufd_should_fail() ? -ENOMEM : check_alive(device, may_be_away);
 	if (rc) {
 		iommufd_memory_put(&device->memory);
 		return ERR_PTR(rc);
@@ -386,7 +390,7 @@ static struct iommufd_memory *alloc_dma_buf(struct dma_buf *dmabuf,
  * Return: the memory with one reference; NULL where it is another kind of file;
  * -EBADF where it is none; -EINVAL where the range exceeds the dma-buf, or its
  * exporter does not tell physical addresses; -ENODEV where there is no memory
- * behind it any more; -ENOMEM.
+ * behind it, now or any more; -ENOMEM.
  */
 struct iommufd_memory *iommufd_memory_alloc_dma_buf_fd(int fd,
 						       unsigned long start,
@@ -400,7 +404,7 @@ struct iommufd_memory *iommufd_memory_alloc_dma_buf_fd(int fd,
 		return NULL;
 	if (IS_ERR(dmabuf))
 		return ERR_CAST(dmabuf);
-	memory = alloc_dma_buf(dmabuf, start, length, writable);
+	memory = alloc_dma_buf(dmabuf, start, length, writable, false);
 	dma_buf_put(dmabuf);
 	return memory;
 }
@@ -469,7 +473,9 @@ struct iommufd_memory *iommufd_memory_alloc_mapped(unsigned long va,
 	if (IS_ERR_OR_NULL(dmabuf))
 		return ERR_CAST(dmabuf);
 
-	memory = alloc_dma_buf(dmabuf, offset_in_page(va), length, writable);
+	/* What can be mapped does not say whether it can be reached */
+	memory = alloc_dma_buf(dmabuf, offset_in_page(va), length, writable,
+			       true);
 	dma_buf_put(dmabuf);
 	return memory;
 }

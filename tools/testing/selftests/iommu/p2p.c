@@ -579,8 +579,8 @@ TEST_F(p2p, what_is_attached_in_between_has_it_after)
 
 	ASSERT_OK(ioas_alloc(self->fd, &other));
 	ASSERT_OK(ioas_map_at(self->fd, other, self->ours, PAGE, OURS));
-	ASSERT_OK(shmem_decode(&self->shmem, false));
 	ASSERT_OK(map_bar(self, other, MAP_AT));
+	ASSERT_OK(shmem_decode(&self->shmem, false));
 	ASSERT_OK(edu_attach(self->edu, other));
 	ASSERT_OK(shmem_decode(&self->shmem, true));
 	expect_there(_metadata, self, 22);
