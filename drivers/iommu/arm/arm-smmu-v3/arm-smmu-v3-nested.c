@@ -179,7 +179,8 @@ static int nested_attach_dev(struct iommu_domain *domain, struct device *dev)
 	if (!master || master->smmu != nested->vsmmu->smmu ||
 	    !arm_smmu_keeps_coherent(master, nested->vsmmu->parent->fwb))
 		return -EINVAL;
-	if (arm_smmu_master_sva_enabled(master))
+	/* PASIDs would be in the table of the host, which it does not have then */
+	if (arm_smmu_master_sva_enabled(master) || master->nr_pasids)
 		return -EBUSY;
 	/* No command could name it, and no event */
 	if (iommufd_viommu_get_vdev_id(&nested->vsmmu->core, dev, &vsid))

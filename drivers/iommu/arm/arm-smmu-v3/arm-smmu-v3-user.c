@@ -52,7 +52,8 @@ void *arm_smmu_hw_info(struct device *dev, u32 *length, u32 *type)
 /**
  * arm_smmu_domain_alloc_paging_flags - Allocate a domain of a device's SMMU
  * @dev: The device; only devices of the same SMMU can use the domain
- * @flags: Of IOMMU_HWPT_ALLOC_DIRTY_TRACKING and IOMMU_HWPT_ALLOC_NEST_PARENT
+ * @flags: Of IOMMU_HWPT_ALLOC_DIRTY_TRACKING, and IOMMU_HWPT_ALLOC_NEST_PARENT or
+ *	IOMMU_HWPT_ALLOC_PASID
  * @user_data: Must be NULL
  *
  * A nesting parent is stage 2, any other domain stage 1 where there is one. A
@@ -67,14 +68,19 @@ arm_smmu_domain_alloc_paging_flags(struct device *dev, u32 flags,
 	struct arm_smmu_master *master = dev_iommu_priv_get(dev);
 	bool parent = flags & IOMMU_HWPT_ALLOC_NEST_PARENT;
 	bool dirty = flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
+	bool pasid = flags & IOMMU_HWPT_ALLOC_PASID;
 	u32 features = master->smmu->features;
 	struct iommu_domain *domain;
 	int ret;
 
 	flags &= ~(IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
-		   IOMMU_HWPT_ALLOC_NEST_PARENT);
+		   IOMMU_HWPT_ALLOC_NEST_PARENT | IOMMU_HWPT_ALLOC_PASID);
 	if (flags || user_data || (dirty && !(features & ARM_SMMU_FEAT_HD)) ||
 	    (parent && !(features & ARM_SMMU_FEAT_NESTING)))
+		return ERR_PTR(-EOPNOTSUPP);
+	/* PASIDs are for stage 1 */
+	if (pasid && (parent || !master->ssid_bits ||
+		      !(features & ARM_SMMU_FEAT_TRANS_S1)))
 		return ERR_PTR(-EOPNOTSUPP);
 
 	domain = arm_smmu_domain_alloc(IOMMU_DOMAIN_UNMANAGED);

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Domains attached to PASIDs: set_dev_pasid and remove_dev_pasid.
+ *
+ * A domain of stage 1 has a table of context descriptors that all devices attached
+ * to it share, with the domain's own CD as the first. In-kernel SVA adds to that
+ * table. A device with PASIDs attached may not share them, so it has a table of
+ * its own as long as it has such: copies of the CDs of its domains, the first
+ * that of the domain without a PASID.
+ *
+ * The core holds the mutex of the device's group. arm_smmu_asid_lock guards what
+ * is a copy of what.
+ */
+#include <linux/bitfield.h>
+#include <linux/slab.h>
+
+#include "arm-smmu-v3-pasid.h"
+#include "arm-smmu-v3-ste.h"
+
+#define ATC_INV_ALL		FIELD_PREP(CMDQ_ATC_1_SIZE, ATC_INV_SIZE_ALL)
+
+/* ---- Descriptors ---- */
+
+/* The SMMU may have kept the CD, or that there is no table where it is */
+static void forget_cd(struct arm_smmu_master *master, u32 ssid)
+{
+	u64 cmd[CMDQ_ENT_DWORDS] = {};
+	int i;
+
+	for (i = 0; i < master->num_streams; i++) {
+		cmd[0] = FIELD_PREP(CMDQ_0_OP, CMDQ_OP_CFGI_CD) |
+			 FIELD_PREP(CMDQ_CFGI_0_SSID, ssid) |
+			 FIELD_PREP(CMDQ_CFGI_0_SID, master->streams[i].id);
+		arm_smmu_cmdq_issue_cmdlist(master->smmu, cmd, 1, true);
+	}
+}
+
+/* So may have the device, what it reached by that */
+static void forget_pages(struct arm_smmu_master *master, u32 ssid)
+{
+	u64 cmd[CMDQ_ENT_DWORDS] = {};
+	int i;
+
+	if (!master->ats_enabled)
+		return;
+	for (i = 0; i < master->num_streams; i++) {
+		cmd[0] = FIELD_PREP(CMDQ_0_OP, CMDQ_OP_ATC_INV) | CMDQ_0_SSV |
+			 FIELD_PREP(CMDQ_ATC_0_SSID, ssid) |
+			 FIELD_PREP(CMDQ_ATC_0_SID, master->streams[i].id);
+		cmd[1] = ATC_INV_ALL;
+		arm_smmu_cmdq_issue_cmdlist(master->smmu, cmd, 1, true);
+	}
+}
+
+/*
+ * Not all of a CD can change at once. One that is in use translates nothing in
+ * between, and does not say so: its DMA aborts, or stalls if it can.
+ */
+static void write_cd(struct arm_smmu_master *master, u32 ssid, __le64 *to,
+		     const __le64 *from)
+{
+	u64 cd0 = le64_to_cpu(to[0]);
+	int i;
+
+	if (cd0 & CTXDESC_CD_0_V) {
+		cd0 |= CTXDESC_CD_0_TCR_EPD0;
+		cd0 &= ~CTXDESC_CD_0_R;
+		WRITE_ONCE(to[0], cpu_to_le64(cd0));
+		forget_cd(master, ssid);
+	}
+	for (i = 1; i < CTXDESC_CD_DWORDS; i++)
+		WRITE_ONCE(to[i], from[i]);
+	forget_cd(master, ssid);
+	WRITE_ONCE(to[0], from[0]);
+	forget_cd(master, ssid);
+}
+
+static void clear_cd(struct arm_smmu_master *master, u32 ssid, __le64 *cd)
+{
+	WRITE_ONCE(cd[0], 0);
+	forget_cd(master, ssid);
+}
+
+/* It is there, for it has been written before */
+static __le64 *own_cd(struct arm_smmu_master *master, u32 ssid)
+{
+	return arm_smmu_get_cd_ptr(master->cds, ssid);
+}
+
+static void copy_cd(struct arm_smmu_master *master, u32 ssid,
+		    struct arm_smmu_domain *smmu_domain)
+{
+	lockdep_assert_held(&arm_smmu_asid_lock);
+
+	write_cd(master, ssid, own_cd(master, ssid),
+		 arm_smmu_get_cd_ptr(smmu_domain, 0));
+}
+
+/* ---- The table ---- */
+
+/* It is kept for the next time, until the device goes */
+static int make_table(struct arm_smmu_master *master)
+{
+	struct arm_smmu_domain *cds;
+	int rc;
+
+	if (master->cds)
+		return 0;
+	cds = kzalloc(sizeof(*cds), GFP_KERNEL_ACCOUNT);
+	if (!cds)
+		return -ENOMEM;
+	cds->smmu = master->smmu;
+	cds->s1_cfg.s1cdmax = master->ssid_bits;
+	/* Nobody is attached to it: what the SMMU is to forget is said here */
+	INIT_LIST_HEAD(&cds->devices);
+	spin_lock_init(&cds->devices_lock);
+	rc = arm_smmu_alloc_cd_tables(cds);
+	if (rc) {
+		kfree(cds);
+		return rc;
+	}
+	master->cds = cds;
+	return 0;
+}
+
+/**
+ * arm_smmu_free_cds - Free a device's own table of CDs
+ * @master: The device, whose STE aborts
+ */
+void arm_smmu_free_cds(struct arm_smmu_master *master)
+{
+	if (!master->cds)
+		return;
+	WARN_ON(master->nr_pasids);
+	arm_smmu_free_cd_tables(master->cds);
+	kfree(master->cds);
+	master->cds = NULL;
+}
+
+/**
+ * arm_smmu_set_ste_cds - Let the SMMU use a device's own table of CDs
+ * @ste: Its STE, complete but for this
+ * @master: The device; without PASIDs it has what its domain has
+ */
+void arm_smmu_set_ste_cds(struct arm_smmu_ste *ste,
+			  const struct arm_smmu_master *master)
+{
+	u64 ste0 = le64_to_cpu(ste->data[0]);
+	const struct arm_smmu_s1_cfg *cfg;
+
+	if (!master->nr_pasids ||
+	    FIELD_GET(STRTAB_STE_0_CFG, ste0) != STRTAB_STE_0_CFG_S1_TRANS)
+		return;
+	cfg = &master->cds->s1_cfg;
+	ste0 &= ~(STRTAB_STE_0_S1CTXPTR_MASK | STRTAB_STE_0_S1CDMAX |
+		  STRTAB_STE_0_S1FMT);
+	ste0 |= (cfg->cdcfg.cdtab_dma & STRTAB_STE_0_S1CTXPTR_MASK) |
+		FIELD_PREP(STRTAB_STE_0_S1CDMAX, cfg->s1cdmax) |
+		FIELD_PREP(STRTAB_STE_0_S1FMT, cfg->s1fmt);
+	ste->data[0] = cpu_to_le64(ste0);
+}
+
+/**
+ * arm_smmu_copy_domain_cd - Let DMA without a PASID go through another domain
+ * @master: The device, whose domain has just changed; if it has PASIDs, under
+ *	arm_smmu_asid_lock since before that
+ */
+void arm_smmu_copy_domain_cd(struct arm_smmu_master *master)
+{
+	if (master->nr_pasids)
+		copy_cd(master, 0, master->domain);
+}
+
+/* The ASID is in the part of the CD that is written at once */
+static void update_asid(struct arm_smmu_master *master, u32 ssid,
+			const __le64 *cd)
+{
+	WRITE_ONCE(own_cd(master, ssid)[0], cd[0]);
+	forget_cd(master, ssid);
+}
+
+/**
+ * arm_smmu_update_cd_copies - Let all devices have the new ASID of a domain
+ * @smmu_domain: The domain, whose CD has it
+ */
+void arm_smmu_update_cd_copies(struct arm_smmu_domain *smmu_domain)
+{
+	const __le64 *cd = arm_smmu_get_cd_ptr(smmu_domain, 0);
+	struct arm_smmu_master *master;
+	struct arm_smmu_pasid *pasid;
+	unsigned long flags;
+
+	lockdep_assert_held(&arm_smmu_asid_lock);
+
+	spin_lock_irqsave(&smmu_domain->devices_lock, flags);
+	list_for_each_entry(master, &smmu_domain->devices, domain_head)
+		if (master->nr_pasids)
+			update_asid(master, 0, cd);
+	list_for_each_entry(pasid, &smmu_domain->pasids, item)
+		update_asid(pasid->master, pasid->ssid, cd);
+	spin_unlock_irqrestore(&smmu_domain->devices_lock, flags);
+}
+
+/* ---- PASIDs ---- */
+
+static int check_fit(struct arm_smmu_domain *smmu_domain,
+		     struct arm_smmu_master *master, u32 ssid)
+{
+	if (arm_smmu_master_sva_enabled(master))
+		return -EBUSY;
+	if (ssid >> master->ssid_bits)
+		return -EINVAL;
+	if (smmu_domain->smmu != master->smmu ||
+	    smmu_domain->stage != ARM_SMMU_DOMAIN_S1 ||
+	    smmu_domain->stall_enabled != master->stall_enabled)
+		return -EINVAL;
+	/* Its table is one for what stage 1 translates without a PASID */
+	if (!master->domain || master->nested ||
+	    master->domain->stage != ARM_SMMU_DOMAIN_S1)
+		return -EINVAL;
+	return 0;
+}
+
+/* From now on the device is told of what the domain unmaps */
+static void join(struct arm_smmu_domain *smmu_domain,
+		 struct arm_smmu_pasid *pasid)
+{
+	unsigned long flags;
+
+	atomic_inc(&smmu_domain->nr_ats_masters);
+	spin_lock_irqsave(&smmu_domain->devices_lock, flags);
+	list_add_tail(&pasid->item, &smmu_domain->pasids);
+	spin_unlock_irqrestore(&smmu_domain->devices_lock, flags);
+}
+
+static void leave(struct arm_smmu_domain *smmu_domain,
+		  struct arm_smmu_pasid *pasid)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&smmu_domain->devices_lock, flags);
+	list_del(&pasid->item);
+	spin_unlock_irqrestore(&smmu_domain->devices_lock, flags);
+	atomic_dec(&smmu_domain->nr_ats_masters);
+	kfree(pasid);
+}
+
+static struct arm_smmu_pasid *find(struct arm_smmu_domain *smmu_domain,
+				   struct arm_smmu_master *master, u32 ssid)
+{
+	struct arm_smmu_pasid *pasid;
+
+	lockdep_assert_held(&arm_smmu_asid_lock);
+
+	list_for_each_entry(pasid, &smmu_domain->pasids, item)
+		if (pasid->master == master && pasid->ssid == ssid)
+			return pasid;
+	return NULL;
+}
+
+/* The first PASID brings the device's own table, its last one the domain's back */
+static void count(struct arm_smmu_master *master, int change)
+{
+	bool had = master->nr_pasids;
+
+	lockdep_assert_held(&arm_smmu_asid_lock);
+
+	if (!had)
+		copy_cd(master, 0, master->domain);
+	master->nr_pasids += change;
+	if (had != !!master->nr_pasids)
+		arm_smmu_install_ste_for_dev(master);
+}
+
+/**
+ * arm_smmu_set_dev_pasid - The driver's set_dev_pasid operation
+ * @domain: The domain, one of stage 1
+ * @dev: The device
+ * @pasid: The PASID
+ * @old: The domain that it has now, or NULL
+ *
+ * Return: 0, or as before; -EINVAL where the domain, or what the device is attached
+ * to without a PASID, does not fit; -EBUSY while the device does SVA; -ENOMEM.
+ */
+int arm_smmu_set_dev_pasid(struct iommu_domain *domain, struct device *dev,
+			   ioasid_t pasid, struct iommu_domain *old)
+{
+	struct arm_smmu_master *master = dev_iommu_priv_get(dev);
+	struct arm_smmu_domain *smmu_domain = to_smmu_domain(domain);
+	struct arm_smmu_pasid *new, *left = NULL;
+	int rc;
+
+	rc = check_fit(smmu_domain, master, pasid);
+	if (rc)
+		return rc;
+	rc = make_table(master);
+	if (rc)
+		return rc;
+	/* The part of the table, if there is none: nothing fails after that */
+	if (!own_cd(master, pasid) || !own_cd(master, 0))
+		return -ENOMEM;
+	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return -ENOMEM;
+	new->master = master;
+	new->ssid = pasid;
+
+	mutex_lock(&arm_smmu_asid_lock);
+	join(smmu_domain, new);
+	copy_cd(master, pasid, smmu_domain);
+	if (old)
+		left = find(to_smmu_domain(old), master, pasid);
+	if (left) {
+		forget_pages(master, pasid);
+		leave(to_smmu_domain(old), left);
+	} else {
+		count(master, 1);
+	}
+	mutex_unlock(&arm_smmu_asid_lock);
+	return 0;
+}
+
+/**
+ * arm_smmu_remove_dev_pasid - The driver's remove_dev_pasid operation
+ * @dev: The device
+ * @pasid: The PASID
+ * @domain: The domain that it has
+ */
+void arm_smmu_remove_dev_pasid(struct device *dev, ioasid_t pasid,
+			       struct iommu_domain *domain)
+{
+	struct arm_smmu_master *master = dev_iommu_priv_get(dev);
+	struct arm_smmu_domain *smmu_domain = to_smmu_domain(domain);
+	struct arm_smmu_pasid *left;
+
+	mutex_lock(&arm_smmu_asid_lock);
+	left = find(smmu_domain, master, pasid);
+	if (left) {
+		clear_cd(master, pasid, own_cd(master, pasid));
+		forget_pages(master, pasid);
+		leave(smmu_domain, left);
+		count(master, -1);
+	}
+	mutex_unlock(&arm_smmu_asid_lock);
+}
