@@ -64,6 +64,7 @@ static void fake_init(struct fake_smmu *fake, u32 sid)
 	smmu->vmid_bits = 2;
 	set_bit(0, smmu->vmid_map);
 	mutex_init(&smmu->streams_mutex);
+	INIT_LIST_HEAD(&smmu->vsmmus);
 	set_dev_node(&fake->dev, NUMA_NO_NODE);
 	smmu->dev = &fake->dev;
 	fake_queue(fake);
