@@ -21,6 +21,8 @@
  * @cfg: its configuration
  * @prot: IOMMU_READ and the like
  * @gfp: for tables
+ * @high: bits of the first IOVA beyond those that are translated. Whether there may
+ *	be any map_pages knows; the last IOVA has the same.
  * @leaves: the entries at hand, from the one that comes next; none at first
  * @first: the first of them that was written, and a walker may not see yet
  */
@@ -29,6 +31,7 @@ struct arm_lpae_writer {
 	const struct io_pgtable_cfg *cfg;
 	int prot;
 	gfp_t gfp;
+	s64 high;
 	struct arm_lpae_leaves leaves;
 	u64 *first;
 };
@@ -110,7 +113,7 @@ static int map_piece(struct arm_lpae_writer *writer, unsigned long iova,
 	span = pgsize << (__ffs(cfg->pgsize_bitmap) - 3);
 	size = min_t(size_t, size, span - (iova & (span - 1)));
 	size &= ~(pgsize - 1);
-	if ((s64)iova >> cfg->ias != (s64)(iova + size - 1) >> cfg->ias)
+	if ((s64)(iova + size - 1) >> cfg->ias != writer->high)
 		return -ERANGE;
 
 	writer_sync(writer);
@@ -171,6 +174,7 @@ int arm_lpae_map_runs(struct io_pgtable_ops *ops, unsigned long iova,
 	size_t done = 0;
 	int ret = 0;
 
+	writer.high = (s64)iova >> writer.cfg->ias;
 	for (; runs != end && !ret; runs++)
 		ret = map_run(&writer, iova + done, runs, &done);
 	writer_sync(&writer);
