@@ -18,7 +18,7 @@ for file in clock device floor main memory nested ours smmu type1; do
 	programs="$programs $source/$file.c"
 done
 # The guest that the tests have, and its device.
-for file in edu guest iommufd memory; do
+for file in edu guest iommufd memory vfio; do
 	programs="$programs $top/tools/testing/selftests/iommu/lib/$file.c"
 done
 # shellcheck disable=SC2086 # one word a file
