@@ -3,58 +3,44 @@
  * KUnit tests of VMs' shares of several SMMUs that have one stage 2. The SMMUs are
  * made up: they are done with a command at once, and leave it in the queue.
  */
-#include <kunit/test.h>
-#include <linux/bitfield.h>
-#include <linux/iommu.h>
-
-#include "arm-smmu-v3-nested.h"
+#include "arm-smmu-v3-fake.h"
 #include "arm-smmu-v3-ste.h"
 
-#define QUEUE_SHIFT	6
-#define QUEUE_SIZE	BIT(QUEUE_SHIFT)
 #define IOVA		SZ_1G
 
-/* An SMMU, with a device whose StreamID is the number of the SMMU */
-struct fake_smmu {
-	struct arm_smmu_device smmu;
-	struct device dev;
-
-	/* The queue; as prod and cons are one register, it is always empty */
-	__le64 commands[QUEUE_SIZE * CMDQ_ENT_DWORDS];
-	unsigned long valid[BITS_TO_LONGS(QUEUE_SIZE)];
-	u32 pointer;
-	u32 seen;
-
-	struct device endpoint;
-	struct dev_iommu iommu;
+/**
+ * struct fake_share - an SMMU with a device, of which a VM has a share
+ * @smmu: the SMMU
+ * @device: its StreamID is the number of the SMMU, from 1 on
+ * @fwspec: what firmware says of the device
+ * @vsmmu: the share
+ * @nested: the guest's stage 1
+ */
+struct fake_share {
+	struct fake_smmu *smmu;
+	struct fake_dev *device;
 	struct iommu_fwspec fwspec;
-	struct arm_smmu_master master;
-	struct arm_smmu_stream stream;
 	struct arm_smmu_vsmmu vsmmu;
 	struct arm_smmu_nested_domain nested;
 };
 
 struct share_test {
-	struct fake_smmu fakes[2];
+	struct fake_share shares[2];
 	struct iommu_domain *parent;
 };
 
-static void fake_queue(struct fake_smmu *fake)
+static struct arm_smmu_device *smmu_of(struct share_test *t, int i)
 {
-	struct arm_smmu_cmdq *cmdq = &fake->smmu.cmdq;
-
-	cmdq->q.llq.max_n_shift = QUEUE_SHIFT;
-	cmdq->q.base = fake->commands;
-	cmdq->q.ent_dwords = CMDQ_ENT_DWORDS;
-	cmdq->q.prod_reg = (__force u32 __iomem *)&fake->pointer;
-	cmdq->q.cons_reg = (__force u32 __iomem *)&fake->pointer;
-	cmdq->valid_map = (atomic_long_t *)fake->valid;
+	return &t->shares[i].smmu->smmu;
 }
 
-static void fake_init(struct fake_smmu *fake, u32 sid)
+static void share_init(struct kunit *test, struct fake_share *share, u32 sid)
 {
-	struct arm_smmu_device *smmu = &fake->smmu;
+	struct arm_smmu_device *smmu;
 
+	share->smmu = fake_smmu_alloc(test);
+	share->device = fake_dev_alloc(test, share->smmu, sid);
+	smmu = &share->smmu->smmu;
 	smmu->features = ARM_SMMU_FEAT_TRANS_S1 | ARM_SMMU_FEAT_TRANS_S2 |
 			 ARM_SMMU_FEAT_NESTING | ARM_SMMU_FEAT_COHERENCY;
 	smmu->ias = 44;
@@ -63,30 +49,20 @@ static void fake_init(struct fake_smmu *fake, u32 sid)
 	smmu->asid_bits = 16;
 	smmu->vmid_bits = 2;
 	set_bit(0, smmu->vmid_map);
-	mutex_init(&smmu->streams_mutex);
-	INIT_LIST_HEAD(&smmu->vsmmus);
-	set_dev_node(&fake->dev, NUMA_NO_NODE);
-	smmu->dev = &fake->dev;
-	fake_queue(fake);
+	/* For the node of its tables */
+	smmu->dev = share->device->dev;
 
-	fake->stream.id = sid;
-	fake->master.smmu = smmu;
-	fake->master.dev = &fake->endpoint;
-	fake->master.streams = &fake->stream;
-	fake->master.num_streams = 1;
-	fake->iommu.priv = &fake->master;
-	fake->iommu.fwspec = &fake->fwspec;
-	fake->endpoint.iommu = &fake->iommu;
-	fake->fwspec.flags = IOMMU_FWSPEC_PCI_RC_CANWBS;
-	fake->vsmmu.core.iommu_dev = &smmu->iommu;
-	fake->nested.vsmmu = &fake->vsmmu;
+	share->device->iommu.fwspec = &share->fwspec;
+	share->fwspec.flags = IOMMU_FWSPEC_PCI_RC_CANWBS;
+	share->vsmmu.core.iommu_dev = &smmu->iommu;
+	share->nested.vsmmu = &share->vsmmu;
 }
 
 static void alloc_parent(struct kunit *test)
 {
 	struct share_test *t = test->priv;
 
-	t->parent = arm_smmu_domain_alloc_paging_flags(&t->fakes[0].endpoint,
+	t->parent = arm_smmu_domain_alloc_paging_flags(t->shares[0].device->dev,
 						       IOMMU_HWPT_ALLOC_NEST_PARENT,
 						       NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(t->parent));
@@ -99,10 +75,10 @@ static int share_test_init(struct kunit *test)
 	int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	for (i = 0; i < ARRAY_SIZE(t->fakes); i++)
-		fake_init(&t->fakes[i], i + 1);
+	for (i = 0; i < ARRAY_SIZE(t->shares); i++)
+		share_init(test, &t->shares[i], i + 1);
 	/* So that no VMID is the same in both by chance */
-	bitmap_set(t->fakes[1].smmu.vmid_map, 0, 3);
+	bitmap_set(smmu_of(t, 1)->vmid_map, 0, 3);
 	test->priv = t;
 	return 0;
 }
@@ -110,22 +86,27 @@ static int share_test_init(struct kunit *test)
 static void share_test_exit(struct kunit *test)
 {
 	struct share_test *t = test->priv;
+	int i;
 
-	if (t && !IS_ERR_OR_NULL(t->parent))
+	if (!t)
+		return;
+	if (!IS_ERR_OR_NULL(t->parent))
 		arm_smmu_domain_free(t->parent);
+	for (i = 0; i < ARRAY_SIZE(t->shares); i++)
+		fake_dev_free(t->shares[i].device);
 }
 
 static int share(struct kunit *test, int i)
 {
 	struct share_test *t = test->priv;
 
-	return arm_smmu_viommu_init(&t->fakes[i].vsmmu.core, t->parent, NULL);
+	return arm_smmu_viommu_init(&t->shares[i].vsmmu.core, t->parent, NULL);
 }
 
 static void unshare(struct kunit *test, int i)
 {
 	struct share_test *t = test->priv;
-	struct iommufd_viommu *viommu = &t->fakes[i].vsmmu.core;
+	struct iommufd_viommu *viommu = &t->shares[i].vsmmu.core;
 
 	viommu->ops->destroy(viommu);
 }
@@ -134,12 +115,13 @@ static void unshare(struct kunit *test, int i)
 static u64 next_command(struct kunit *test, int i)
 {
 	struct share_test *t = test->priv;
-	struct fake_smmu *fake = &t->fakes[i];
+	struct fake_smmu *fake = t->shares[i].smmu;
 	u64 cmd;
 
-	while (fake->seen % QUEUE_SIZE != fake->pointer % QUEUE_SIZE) {
-		cmd = le64_to_cpu(fake->commands[fake->seen++ % QUEUE_SIZE *
-						 CMDQ_ENT_DWORDS]);
+	while (fake->cmdq_seen != fake->cmdq_reg) {
+		cmd = le64_to_cpu(fake->cmdq[(fake->cmdq_seen & (FAKE_ENTRIES - 1)) *
+					     CMDQ_ENT_DWORDS]);
+		fake->cmdq_seen = (fake->cmdq_seen + 1) & (2 * FAKE_ENTRIES - 1);
 		if (FIELD_GET(CMDQ_0_OP, cmd) != CMDQ_OP_CMD_SYNC)
 			return cmd;
 	}
@@ -181,7 +163,7 @@ static void what_is_unmapped_is_invalidated_in_each(struct kunit *test)
 	own = to_smmu_domain(t->parent)->s2_cfg.vmid;
 	for (i = 0; i < 2; i++) {
 		KUNIT_ASSERT_EQ(test, 0, share(test, i));
-		vmids[i] = t->fakes[i].vsmmu.vmid;
+		vmids[i] = t->shares[i].vsmmu.vmid;
 	}
 	KUNIT_EXPECT_NE(test, own, vmids[0]);
 	KUNIT_EXPECT_NE(test, vmids[0], vmids[1]);
@@ -213,13 +195,13 @@ static void two_vms_of_an_smmu_have_a_vmid_each(struct kunit *test)
 	alloc_parent(test);
 	more = kunit_kzalloc(test, sizeof(*more), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, more);
-	more->core.iommu_dev = &t->fakes[0].smmu.iommu;
+	more->core.iommu_dev = &smmu_of(t, 0)->iommu;
 	KUNIT_ASSERT_EQ(test, 0, share(test, 0));
 	KUNIT_ASSERT_EQ(test, 0, arm_smmu_viommu_init(&more->core, t->parent, NULL));
-	KUNIT_EXPECT_NE(test, more->vmid, t->fakes[0].vsmmu.vmid);
+	KUNIT_EXPECT_NE(test, more->vmid, t->shares[0].vsmmu.vmid);
 	map_and_unmap(test);
 	next_command(test, 0);
-	KUNIT_EXPECT_EQ(test, forget_vm(t->fakes[0].vsmmu.vmid), next_command(test, 0));
+	KUNIT_EXPECT_EQ(test, forget_vm(t->shares[0].vsmmu.vmid), next_command(test, 0));
 	KUNIT_EXPECT_EQ(test, forget_vm(more->vmid), next_command(test, 0));
 	more->core.ops->destroy(&more->core);
 	unshare(test, 0);
@@ -233,21 +215,21 @@ static void a_vmid_goes_with_its_share(struct kunit *test)
 	alloc_parent(test);
 	KUNIT_ASSERT_EQ(test, 0, share(test, 0));
 	KUNIT_ASSERT_EQ(test, 0, share(test, 1));
-	vmid = t->fakes[1].vsmmu.vmid;
-	KUNIT_EXPECT_TRUE(test, test_bit(vmid, t->fakes[1].smmu.vmid_map));
+	vmid = t->shares[1].vsmmu.vmid;
+	KUNIT_EXPECT_TRUE(test, test_bit(vmid, smmu_of(t, 1)->vmid_map));
 
 	forget_commands(test);
 	unshare(test, 1);
 	/* The next owner finds nothing */
 	KUNIT_EXPECT_EQ(test, forget_vm(vmid), next_command(test, 1));
-	KUNIT_EXPECT_FALSE(test, test_bit(vmid, t->fakes[1].smmu.vmid_map));
+	KUNIT_EXPECT_FALSE(test, test_bit(vmid, smmu_of(t, 1)->vmid_map));
 	map_and_unmap(test);
 	KUNIT_EXPECT_EQ(test, 0ULL, next_command(test, 1));
 	next_command(test, 0);
-	KUNIT_EXPECT_EQ(test, forget_vm(t->fakes[0].vsmmu.vmid), next_command(test, 0));
+	KUNIT_EXPECT_EQ(test, forget_vm(t->shares[0].vsmmu.vmid), next_command(test, 0));
 
 	KUNIT_ASSERT_EQ(test, 0, share(test, 1));
-	KUNIT_EXPECT_EQ(test, vmid, t->fakes[1].vsmmu.vmid);
+	KUNIT_EXPECT_EQ(test, vmid, t->shares[1].vsmmu.vmid);
 	unshare(test, 1);
 	unshare(test, 0);
 }
@@ -257,7 +239,7 @@ static void without_a_vmid_there_is_no_share(struct kunit *test)
 	struct share_test *t = test->priv;
 
 	alloc_parent(test);
-	bitmap_set(t->fakes[1].smmu.vmid_map, 0, BIT(t->fakes[1].smmu.vmid_bits));
+	bitmap_set(smmu_of(t, 1)->vmid_map, 0, BIT(smmu_of(t, 1)->vmid_bits));
 	KUNIT_EXPECT_EQ(test, -ENOSPC, share(test, 1));
 	map_and_unmap(test);
 	KUNIT_EXPECT_EQ(test, 0ULL, next_command(test, 1));
@@ -267,10 +249,10 @@ static void without_a_vmid_there_is_no_share(struct kunit *test)
 static void attach(struct share_test *t, int i)
 {
 	struct arm_smmu_domain *parent = to_smmu_domain(t->parent);
-	struct arm_smmu_master *master = &t->fakes[i].master;
+	struct arm_smmu_master *master = &t->shares[i].device->master;
 
 	master->domain = parent;
-	master->nested = &t->fakes[i].nested;
+	master->nested = &t->shares[i].nested;
 	master->ats_enabled = true;
 	atomic_inc(&parent->nr_ats_masters);
 	list_add_tail(&master->domain_head, &parent->devices);
@@ -290,13 +272,13 @@ static void what_devices_cached_is_invalidated_after_that(struct kunit *test)
 	map_and_unmap(test);
 	next_command(test, 0);
 	for (i = 0; i < 2; i++) {
-		KUNIT_EXPECT_EQ(test, forget_vm(t->fakes[i].vsmmu.vmid),
+		KUNIT_EXPECT_EQ(test, forget_vm(t->shares[i].vsmmu.vmid),
 				next_command(test, i));
 		cmd = next_command(test, i);
 		KUNIT_EXPECT_EQ(test, (u64)CMDQ_OP_ATC_INV, FIELD_GET(CMDQ_0_OP, cmd));
 		KUNIT_EXPECT_EQ(test, (u64)i + 1, FIELD_GET(CMDQ_ATC_0_SID, cmd));
 		KUNIT_EXPECT_EQ(test, 0ULL, next_command(test, i));
-		list_del(&t->fakes[i].master.domain_head);
+		list_del(&t->shares[i].device->master.domain_head);
 		unshare(test, i);
 	}
 }
@@ -309,15 +291,15 @@ static void an_entry_has_the_vmid_of_its_smmu(struct kunit *test)
 
 	alloc_parent(test);
 	for (i = 0; i < 2; i++) {
-		struct fake_smmu *fake = &t->fakes[i];
+		struct fake_share *fake = &t->shares[i];
 		struct arm_smmu_ste ste;
 
 		KUNIT_ASSERT_EQ(test, 0, share(test, i));
 		fake->nested.ste[0] = STRTAB_STE_0_V |
 			FIELD_PREP(STRTAB_STE_0_CFG, STRTAB_STE_0_CFG_S1_TRANS);
-		fake->master.domain = to_smmu_domain(t->parent);
-		fake->master.nested = &fake->nested;
-		arm_smmu_make_nested_ste(&fake->master, &ste);
+		fake->device->master.domain = to_smmu_domain(t->parent);
+		fake->device->master.nested = &fake->nested;
+		arm_smmu_make_nested_ste(&fake->device->master, &ste);
 		KUNIT_EXPECT_EQ(test, (u64)fake->vsmmu.vmid,
 				FIELD_GET(STRTAB_STE_2_S2VMID, le64_to_cpu(ste.data[2])));
 		ttb[i] = le64_to_cpu(ste.data[3]) & STRTAB_STE_3_S2TTB_MASK;
@@ -331,13 +313,13 @@ static void an_entry_has_the_vmid_of_its_smmu(struct kunit *test)
 static void a_parent_must_be_one_that_the_smmu_can_walk(struct kunit *test)
 {
 	struct share_test *t = test->priv;
-	struct arm_smmu_device *other = &t->fakes[1].smmu;
+	struct arm_smmu_device *other = smmu_of(t, 1);
 	struct arm_smmu_domain *parent;
 
 	alloc_parent(test);
 	parent = to_smmu_domain(t->parent);
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			arm_smmu_viommu_init(&t->fakes[1].vsmmu.core, t->parent,
+			arm_smmu_viommu_init(&t->shares[1].vsmmu.core, t->parent,
 					     (struct iommu_user_data *)t));
 	parent->nest_parent = false;
 	KUNIT_EXPECT_EQ(test, -EINVAL, share(test, 1));
@@ -351,7 +333,7 @@ static void a_parent_must_be_one_that_the_smmu_can_walk(struct kunit *test)
 	other->ias = 48;
 	other->pgsize_bitmap = SZ_64K | SZ_512M;
 	KUNIT_EXPECT_EQ(test, -EINVAL, share(test, 1));
-	other->pgsize_bitmap = t->fakes[0].smmu.pgsize_bitmap;
+	other->pgsize_bitmap = smmu_of(t, 0)->pgsize_bitmap;
 	other->features &= ~ARM_SMMU_FEAT_COHERENCY;
 	KUNIT_EXPECT_EQ(test, -EINVAL, share(test, 1));
 	other->features |= ARM_SMMU_FEAT_COHERENCY;
@@ -372,37 +354,37 @@ static void a_parent_must_be_one_that_the_smmu_can_walk(struct kunit *test)
 
 static size_t viommu_size(struct share_test *t)
 {
-	return arm_smmu_get_viommu_size(&t->fakes[0].endpoint,
+	return arm_smmu_get_viommu_size(t->shares[0].device->dev,
 					IOMMU_VIOMMU_TYPE_ARM_SMMUV3);
 }
 
 static void a_guest_cannot_make_dma_incoherent(struct kunit *test)
 {
 	struct share_test *t = test->priv;
-	struct fake_smmu *fake = &t->fakes[0];
+	struct fake_share *fake = &t->shares[0];
 
 	KUNIT_EXPECT_LE(test, sizeof(struct arm_smmu_vsmmu), viommu_size(t));
 	fake->fwspec.flags = 0;
 	KUNIT_EXPECT_EQ(test, 0UL, viommu_size(t));
 	/* Stage 2 has the last word */
-	fake->smmu.features |= ARM_SMMU_FEAT_FWB;
+	smmu_of(t, 0)->features |= ARM_SMMU_FEAT_FWB;
 	KUNIT_EXPECT_LE(test, sizeof(struct arm_smmu_vsmmu), viommu_size(t));
 	/* But only if it is one that makes use of that */
-	KUNIT_EXPECT_TRUE(test, arm_smmu_keeps_coherent(&fake->master, true));
-	KUNIT_EXPECT_FALSE(test, arm_smmu_keeps_coherent(&fake->master, false));
+	KUNIT_EXPECT_TRUE(test, arm_smmu_keeps_coherent(&fake->device->master, true));
+	KUNIT_EXPECT_FALSE(test, arm_smmu_keeps_coherent(&fake->device->master, false));
 	fake->fwspec.flags = IOMMU_FWSPEC_PCI_RC_CANWBS;
-	KUNIT_EXPECT_TRUE(test, arm_smmu_keeps_coherent(&fake->master, false));
+	KUNIT_EXPECT_TRUE(test, arm_smmu_keeps_coherent(&fake->device->master, false));
 }
 
 static u64 made_dword1(struct share_test *t, u64 config)
 {
-	struct fake_smmu *fake = &t->fakes[0];
+	struct fake_share *fake = &t->shares[0];
 	struct arm_smmu_ste ste;
 
 	fake->nested.ste[0] = STRTAB_STE_0_V | FIELD_PREP(STRTAB_STE_0_CFG, config);
-	fake->master.domain = to_smmu_domain(t->parent);
-	fake->master.nested = &fake->nested;
-	arm_smmu_make_nested_ste(&fake->master, &ste);
+	fake->device->master.domain = to_smmu_domain(t->parent);
+	fake->device->master.nested = &fake->nested;
+	arm_smmu_make_nested_ste(&fake->device->master, &ste);
 	return le64_to_cpu(ste.data[1]);
 }
 
@@ -416,7 +398,7 @@ static void a_parent_forces_write_back_where_it_can(struct kunit *test)
 		const u64 bit = fwb ? STRTAB_STE_1_S2FWB : 0;
 
 		if (fwb)
-			t->fakes[0].smmu.features |= ARM_SMMU_FEAT_FWB;
+			smmu_of(t, 0)->features |= ARM_SMMU_FEAT_FWB;
 		alloc_parent(test);
 		KUNIT_EXPECT_EQ(test, fwb, (int)to_smmu_domain(t->parent)->fwb);
 		KUNIT_ASSERT_EQ(test, 0, share(test, 0));
@@ -427,8 +409,8 @@ static void a_parent_forces_write_back_where_it_can(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0ULL, STRTAB_STE_1_S2FWB &
 				made_dword1(t, STRTAB_STE_0_CFG_ABORT));
 		/* And below no guest at all: its entries have the same meaning */
-		t->fakes[0].master.nested = NULL;
-		arm_smmu_make_ste(&t->fakes[0].master, &ste);
+		t->shares[0].device->master.nested = NULL;
+		arm_smmu_make_ste(&t->shares[0].device->master, &ste);
 		KUNIT_EXPECT_EQ(test, bit,
 				le64_to_cpu(ste.data[1]) & STRTAB_STE_1_S2FWB);
 		unshare(test, 0);
