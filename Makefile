@@ -5,7 +5,7 @@ MACHINE := tools/testing/machine
 
 # The scripts read these from the environment; no make below reads them as its own.
 export ARCH KIND TESTS CMD BASE QEMU TIMEOUT CMDLINE V NAME SUBJECT DROP JOBS \
-	MOCK DEVICE SIZE PROFILE MAINLINE MAINLINE_CFLAGS ACPI BUILD
+	MOCK DEVICE SIZE PROFILE MAINLINE MAINLINE_CFLAGS ACPI BUILD FIRST
 unexport MAKEFLAGS
 
 .PHONY: help deps undeps tree patch kernel run shell test bench check docs series clean

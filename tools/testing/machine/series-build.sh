@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # Compile what the series touches after each of its steps, warnings as errors.
-# Usage: [ARCH=x86|arm64] series-build.sh    after 'series.sh'; goes on behind a step that
-#        fails, and does not compile what an earlier run has. 'make series BUILD=1' calls it
+# Usage: [ARCH=x86|arm64] [FIRST=n] series-build.sh    from step n on, after 'series.sh'; goes
+#        on behind one that fails; passes by what an earlier run compiled. By 'make series BUILD=1'
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -130,12 +130,14 @@ check_symbols() {
 }
 
 total=$(find "$work/series" -name '*.patch' | wc -l)
+first=${FIRST:-1}
 number=0 failed=0
 rm -f "$work"/*.log "$work"/*.steps "$work"/*/.config
 for patch in "$work"/series/*.patch; do
 	number=$((number + 1))
 	name=$(basename "$patch" .patch)
 	in_tree apply --index --whitespace=nowarn "$patch"
+	[ "$number" -ge "$first" ] || continue
 	files=$(in_tree write-tree)
 	for arch in $arches; do
 		use "$arch"
@@ -148,4 +150,4 @@ for arch in $arches; do
 done >"$work/symbols"
 cat "$work/symbols"
 [ ! -s "$work/symbols" ] && [ "$failed" = 0 ] || { echo "series: $failed failed"; exit 1; }
-echo "series: each of the $total steps compiles: $arches"
+echo "series: each step from $first to $total compiles: $arches"
