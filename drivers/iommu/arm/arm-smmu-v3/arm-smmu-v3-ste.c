@@ -211,7 +211,8 @@ int arm_smmu_plan_ste(const struct arm_smmu_ste *from,
 		      const struct arm_smmu_ste *to,
 		      struct arm_smmu_ste steps[ARM_SMMU_STE_MAX_STEPS])
 {
-	u64 from_used[STRTAB_STE_DWORDS], to_used[STRTAB_STE_DWORDS];
+	u64 from_used[STRTAB_STE_DWORDS] __uninitialized;
+	u64 to_used[STRTAB_STE_DWORDS] __uninitialized;
 	u64 loose = ste1_loose(from, to);
 	int critical;
 
