@@ -22,56 +22,36 @@ static unsigned int tg_shift(u64 tg)
 	return 10 + 2 * tg;
 }
 
+/* @keep0 and @keep1: what of each dword, beside the opcode, is the guest's to say */
+static int make_host_tlbi(struct arm_smmu_vsmmu *vsmmu, u64 cmd[2], u64 keep0,
+			  u64 keep1)
+{
+	u64 cmd0 = cmd[0] & (CMDQ_0_OP | keep0);
+
+	if (FIELD_GET(CMDQ_TLBI_0_ASID, cmd0) >> vsmmu->smmu->asid_bits)
+		return -EIO;
+	cmd[0] = cmd0 | FIELD_PREP(CMDQ_TLBI_0_VMID, vsmmu->vmid);
+	cmd[1] &= keep1;
+	return 0;
+}
+
 /* One address, or with a TG a range of them */
-static int make_host_range(struct arm_smmu_device *smmu, u64 cmd[2])
+static int make_host_tlbi_va(struct arm_smmu_vsmmu *vsmmu, u64 cmd[2],
+			     u64 keep0)
 {
 	u64 tg = FIELD_GET(CMDQ_TLBI_1_TG, cmd[1]);
+	u64 keep1 = CMDQ_TLBI_1_LEAF | CMDQ_TLBI_1_VA_MASK;
 
-	if (!tg) {
-		cmd[0] &= ~CMDQ_TLBI_0_RANGE;
-		cmd[1] &= ~CMDQ_TLBI_1_RANGE;
-		return 0;
-	}
-	if (!(smmu->features & ARM_SMMU_FEAT_RANGE_INV) ||
-	    !(smmu->pgsize_bitmap & BIT_ULL(tg_shift(tg))))
+	if (!tg)
+		return make_host_tlbi(vsmmu, cmd, keep0, keep1);
+	if (!(vsmmu->smmu->features & ARM_SMMU_FEAT_RANGE_INV) ||
+	    !(vsmmu->smmu->pgsize_bitmap & BIT_ULL(tg_shift(tg))))
 		return -EIO;
 	/* A range of one granule at any level is reserved: it is an address */
 	if (!(cmd[0] & CMDQ_TLBI_0_RANGE) && !(cmd[1] & CMDQ_TLBI_1_TTL))
 		cmd[1] &= ~CMDQ_TLBI_1_TG;
-	return 0;
-}
-
-static int make_host_tlbi(struct arm_smmu_vsmmu *vsmmu, u64 cmd[2])
-{
-	struct arm_smmu_device *smmu = vsmmu->smmu;
-	u64 op = FIELD_GET(CMDQ_0_OP, cmd[0]);
-	u64 keep0 = CMDQ_0_OP, keep1 = 0;
-	int rc = 0;
-
-	switch (op) {
-	case CMDQ_OP_TLBI_NH_VA:
-		keep0 |= CMDQ_TLBI_0_ASID;
-		fallthrough;
-	case CMDQ_OP_TLBI_NH_VAA:
-		keep0 |= CMDQ_TLBI_0_RANGE;
-		keep1 = CMDQ_TLBI_1_LEAF | CMDQ_TLBI_1_RANGE |
-			CMDQ_TLBI_1_VA_MASK;
-		rc = make_host_range(smmu, cmd);
-		break;
-	case CMDQ_OP_TLBI_NH_ASID:
-		keep0 |= CMDQ_TLBI_0_ASID;
-		break;
-	case CMDQ_OP_TLBI_NSNH_ALL:
-		/* All that the guest knows of is of its VMID */
-		cmd[0] = CMDQ_OP_TLBI_NH_ALL;
-		break;
-	}
-	cmd[0] &= keep0;
-	cmd[1] &= keep1;
-	if (FIELD_GET(CMDQ_TLBI_0_ASID, cmd[0]) >> smmu->asid_bits)
-		return -EIO;
-	cmd[0] |= FIELD_PREP(CMDQ_TLBI_0_VMID, vsmmu->vmid);
-	return rc;
+	return make_host_tlbi(vsmmu, cmd, keep0 | CMDQ_TLBI_0_RANGE,
+			      keep1 | CMDQ_TLBI_1_RANGE);
 }
 
 /* The device that the guest means, valid as long as the caller is in RCU */
@@ -140,12 +120,18 @@ static int make_host_atc(struct arm_smmu_vsmmu *vsmmu, u64 cmd[2])
 int arm_smmu_make_host_cmd(struct arm_smmu_vsmmu *vsmmu, u64 cmd[2])
 {
 	switch (FIELD_GET(CMDQ_0_OP, cmd[0])) {
-	case CMDQ_OP_TLBI_NSNH_ALL:
-	case CMDQ_OP_TLBI_NH_ALL:
-	case CMDQ_OP_TLBI_NH_ASID:
 	case CMDQ_OP_TLBI_NH_VA:
+		return make_host_tlbi_va(vsmmu, cmd, CMDQ_TLBI_0_ASID);
 	case CMDQ_OP_TLBI_NH_VAA:
-		return make_host_tlbi(vsmmu, cmd);
+		return make_host_tlbi_va(vsmmu, cmd, 0);
+	case CMDQ_OP_TLBI_NH_ASID:
+		return make_host_tlbi(vsmmu, cmd, CMDQ_TLBI_0_ASID, 0);
+	case CMDQ_OP_TLBI_NSNH_ALL:
+		/* All that the guest knows of is of its VMID */
+		cmd[0] = CMDQ_OP_TLBI_NH_ALL;
+		fallthrough;
+	case CMDQ_OP_TLBI_NH_ALL:
+		return make_host_tlbi(vsmmu, cmd, 0, 0);
 	case CMDQ_OP_CFGI_CD:
 	case CMDQ_OP_CFGI_CD_ALL:
 		return make_host_cfgi(vsmmu, cmd);
@@ -155,14 +141,153 @@ int arm_smmu_make_host_cmd(struct arm_smmu_vsmmu *vsmmu, u64 cmd[2])
 	return -EIO;
 }
 
+/**
+ * struct alike - what commands are to be, for the next to be done as the last one
+ * @mask: what of each dword has to be looked at
+ * @match: what the first one has there; the second one has nothing
+ * @keep: what of each dword is the guest's to say
+ * @set: what the host puts into the first one
+ */
+struct alike {
+	u64 mask[CMDQ_ENT_DWORDS];
+	u64 match;
+	u64 keep[CMDQ_ENT_DWORDS];
+	u64 set;
+};
+
+/*
+ * A guest's commands are mostly of one kind, one behind the other: an address of
+ * an ASID each, or a CD of a device each. What made a command of @guest one of
+ * the host, @host, holds for those that differ only in that. Valid as long as
+ * the caller is in RCU, as a device's StreamID is.
+ */
+static bool find_alike(const struct arm_smmu_device *smmu, u64 guest,
+		       const u64 host[2], struct alike *alike)
+{
+	u64 op = FIELD_GET(CMDQ_0_OP, guest);
+
+	switch (op) {
+	case CMDQ_OP_TLBI_NH_VA:
+		alike->mask[0] = CMDQ_0_OP |
+				 (CMDQ_TLBI_0_ASID &
+				  (CMDQ_TLBI_0_ASID << smmu->asid_bits));
+		alike->mask[1] = CMDQ_TLBI_1_TG;
+		alike->match = op;
+		alike->keep[0] = CMDQ_0_OP | CMDQ_TLBI_0_ASID;
+		alike->keep[1] = CMDQ_TLBI_1_LEAF | CMDQ_TLBI_1_VA_MASK;
+		alike->set = host[0] & CMDQ_TLBI_0_VMID;
+		return true;
+	case CMDQ_OP_CFGI_CD:
+		alike->mask[0] = CMDQ_0_OP | CMDQ_CFGI_0_SID |
+				 (CMDQ_0_SSID &
+				  (CMDQ_0_SSID << smmu->ssid_bits));
+		alike->mask[1] = 0;
+		alike->match = guest & (CMDQ_0_OP | CMDQ_CFGI_0_SID);
+		alike->keep[0] = CMDQ_0_OP | CMDQ_0_SSID;
+		alike->keep[1] = CMDQ_CFGI_1_LEAF;
+		alike->set = host[0] & CMDQ_CFGI_0_SID;
+		return true;
+	}
+	return false;
+}
+
+/* Those that are alike, up to the first that is not; returns how many */
+static u32 make_host_alike(const struct alike *alike, const u64 *from, u64 *to,
+			   u32 nr)
+{
+	/* A copy, or it would be read again for each command */
+	const u64 *first = from, *end = from + nr * CMDQ_ENT_DWORDS;
+	const struct alike a = *alike;
+
+	for (; from != end; from += CMDQ_ENT_DWORDS, to += CMDQ_ENT_DWORDS) {
+		u64 cmd0 = le64_to_cpu((__force __le64)from[0]);
+		u64 cmd1 = le64_to_cpu((__force __le64)from[1]);
+
+		if ((cmd0 & a.mask[0]) != a.match || cmd1 & a.mask[1])
+			break;
+		to[0] = (cmd0 & a.keep[0]) | a.set;
+		to[1] = cmd1 & a.keep[1];
+	}
+	return (from - first) / CMDQ_ENT_DWORDS;
+}
+
+/**
+ * arm_smmu_make_host_cmds - Make a guest's commands such as the host may give
+ * @vsmmu: The guest's share of the SMMU
+ * @cmds: The guest's commands, little endian; changed to the host's
+ * @nr: How many
+ * @to_issue: Out: how many the host has to give
+ * @error: Set to what is wrong with the first command that is not good
+ *
+ * Called in an RCU read-side section.
+ *
+ * Return: how many commands there are before that.
+ */
+u32 arm_smmu_make_host_cmds(struct arm_smmu_vsmmu *vsmmu, u64 *cmds, u32 nr,
+			    u32 *to_issue, int *error)
+{
+	/* In place: @to is never ahead of @from */
+	u64 *from = cmds, *to = cmds;
+	struct alike alike;
+	u32 done = 0;
+	int rc;
+
+	if (nr == 1) {
+		to[0] = le64_to_cpu((__force __le64)from[0]);
+		to[1] = le64_to_cpu((__force __le64)from[1]);
+		rc = arm_smmu_make_host_cmd(vsmmu, to);
+		*to_issue = !rc;
+		if (rc >= 0)
+			return 1;
+		*error = rc;
+		return 0;
+	}
+	while (done < nr) {
+		u64 guest = le64_to_cpu((__force __le64)from[0]);
+		u32 same = 0;
+
+		to[1] = le64_to_cpu((__force __le64)from[1]);
+		to[0] = guest;
+		rc = arm_smmu_make_host_cmd(vsmmu, to);
+		if (rc < 0) {
+			*error = rc;
+			break;
+		}
+		from += CMDQ_ENT_DWORDS;
+		done++;
+		/* Nothing for the hardware to do */
+		if (rc)
+			continue;
+		to += CMDQ_ENT_DWORDS;
+		if (done < nr &&
+		    find_alike(vsmmu->smmu, guest, to - CMDQ_ENT_DWORDS,
+			       &alike))
+			same = make_host_alike(&alike, from, to, nr - done);
+		from += same * CMDQ_ENT_DWORDS;
+		to += same * CMDQ_ENT_DWORDS;
+		done += same;
+	}
+	*to_issue = (to - cmds) / CMDQ_ENT_DWORDS;
+	return done;
+}
+
+/* How many at once: an erratum has its own limit, else half a queue has room */
+static u32 batch_limit(struct arm_smmu_device *smmu)
+{
+	if (smmu->options & ARM_SMMU_OPT_CMDQ_FORCE_SYNC)
+		return CMDQ_BATCH_ENTRIES - 1;
+	return max(1 << smmu->cmdq.q.llq.max_n_shift >> 1, 1);
+}
+
 /* Give the commands in batches; the last one's sync waits for all */
 static int issue(struct arm_smmu_device *smmu, u64 *cmds, u32 nr)
 {
 	bool always_sync = smmu->options & ARM_SMMU_OPT_CMDQ_FORCE_SYNC;
+	u32 limit = batch_limit(smmu);
 	int rc = 0;
 
 	while (nr && !rc) {
-		u32 batch = min_t(u32, nr, CMDQ_BATCH_ENTRIES - 1);
+		u32 batch = min(nr, limit);
 
 		nr -= batch;
 		rc = arm_smmu_cmdq_issue_cmdlist(smmu, cmds, batch,
@@ -172,41 +297,23 @@ static int issue(struct arm_smmu_device *smmu, u64 *cmds, u32 nr)
 	return rc;
 }
 
-/*
- * A block of the guest's array. It becomes the host's commands in place: @to is
- * never ahead of @from.
- */
+/* A block of the guest's array */
 static u32 handle_block(void *context, void *entries, u32 nr, int *error)
 {
 	struct arm_smmu_vsmmu *vsmmu = context;
-	u64 *from = entries, *to = entries;
-	u32 i;
+	u32 done, issued = 1;
 	int rc;
 
 	rcu_read_lock();
-	for (i = 0; i < nr; i++, from += CMDQ_ENT_DWORDS) {
-		u64 cmd[CMDQ_ENT_DWORDS] = {
-			le64_to_cpu((__force __le64)from[0]),
-			le64_to_cpu((__force __le64)from[1]),
-		};
-
-		rc = arm_smmu_make_host_cmd(vsmmu, cmd);
-		if (rc < 0) {
-			*error = rc;
-			break;
-		}
-		if (rc)
-			continue;
-		to[0] = cmd[0];
-		to[1] = cmd[1];
-		to += CMDQ_ENT_DWORDS;
-	}
+	done = arm_smmu_make_host_cmds(vsmmu, entries, nr, &issued, error);
 	/* A device that goes takes its StreamID along: issue before it can */
-	rc = issue(vsmmu->smmu, entries,
-		   (to - (u64 *)entries) / CMDQ_ENT_DWORDS);
+	if (issued == 1)
+		rc = arm_smmu_cmdq_issue_cmdlist(vsmmu->smmu, entries, 1, true);
+	else
+		rc = issue(vsmmu->smmu, entries, issued);
 	rcu_read_unlock();
 	if (!rc)
-		return i;
+		return done;
 	*error = rc;
 	return 0;
 }

@@ -70,6 +70,8 @@ void arm_smmu_make_nested_ste(struct arm_smmu_master *master,
 
 /* arm-smmu-v3-invalidate.c */
 int arm_smmu_make_host_cmd(struct arm_smmu_vsmmu *vsmmu, u64 cmd[2]);
+u32 arm_smmu_make_host_cmds(struct arm_smmu_vsmmu *vsmmu, u64 *cmds, u32 nr,
+			    u32 *to_issue, int *error);
 int arm_smmu_invalidate_guest(struct iommufd_viommu *viommu,
 			      struct iommu_user_data_array *array);
 

@@ -281,6 +281,82 @@ static void a_device_gets_its_physical_name(struct kunit *test)
 	refused(test, CMDQ_OP_ATC_INV | SID << 32, 52);
 }
 
+#define ARRAY	48
+
+/* Like commands in a row, and others in between; some arrays with a bad one */
+static void make_array(u64 cmds[2 * ARRAY], u32 seed)
+{
+	static const u64 kinds[][2] = {
+		{ CMDQ_OP_TLBI_NH_VA | 9ULL << 48, 0x123456789001 },
+		{ CMDQ_OP_TLBI_NH_VA | 200ULL << 48 | 7ULL << 32, 0x1000 | ~0xfffULL },
+		{ CMDQ_OP_CFGI_CD | (u64)VSID << 32 | 3 << 12, 1 },
+		{ CMDQ_OP_CFGI_CD | (u64)VSID << 32 | 1023 << 12, ~0ULL },
+		{ CMDQ_OP_TLBI_NH_VA | 5ULL << 12, 0x1000 | TG(1) },
+		{ CMDQ_OP_TLBI_NH_ASID | 3ULL << 48, 0 },
+		{ CMDQ_OP_CFGI_CD_ALL | (u64)VSID << 32, 0 },
+		/* Nothing for the hardware to do, with no ATS at the device */
+		{ CMDQ_OP_ATC_INV | (u64)VSID << 32, 52 },
+		/* Bad ones: an ASID, an SSID, a device, a granule, an opcode */
+		{ CMDQ_OP_TLBI_NH_VA | 256ULL << 48, 0x1000 },
+		{ CMDQ_OP_CFGI_CD | (u64)VSID << 32 | 1024 << 12, 0 },
+		{ CMDQ_OP_CFGI_CD | (VSID + 1ULL) << 32, 0 },
+		{ CMDQ_OP_TLBI_NH_VA, 0x1000 | TG(2) },
+		{ CMDQ_OP_CMD_SYNC, 0 },
+	};
+	const u32 good = 8;
+	u32 i, kind = 0;
+
+	for (i = 0; i < ARRAY; i++) {
+		seed = seed * 1664525 + 1013904223;
+		if ((seed >> 16) % 4 == 0)
+			kind = (seed >> 20) % good;
+		cmds[2 * i] = kinds[kind][0];
+		cmds[2 * i + 1] = kinds[kind][1];
+		if ((seed >> 8) % 256 < 2) {
+			cmds[2 * i] = kinds[good + i % 5][0];
+			cmds[2 * i + 1] = kinds[good + i % 5][1];
+		}
+	}
+}
+
+/* What becomes of an array is what becomes of its commands one by one */
+static void an_array_is_its_commands(struct kunit *test)
+{
+	struct nested_test *t = test->priv;
+	u64 array[2 * ARRAY], one[2 * ARRAY];
+	u32 seed, i, done, issued, expected;
+	int rc, error;
+
+	t->smmu.asid_bits = 8;
+	t->smmu.features = ARM_SMMU_FEAT_RANGE_INV | ARM_SMMU_FEAT_ATS;
+	for (seed = 0; seed < 400; seed++) {
+		make_array(one, seed);
+		for (i = 0; i < 2 * ARRAY; i++)
+			array[i] = (__force u64)cpu_to_le64(one[i]);
+		rcu_read_lock();
+		expected = 0;
+		for (i = 0, rc = 0; i < ARRAY; i++) {
+			rc = arm_smmu_make_host_cmd(&t->vsmmu, &one[2 * i]);
+			if (rc < 0)
+				break;
+			if (rc)
+				continue;
+			one[2 * expected] = one[2 * i];
+			one[2 * expected + 1] = one[2 * i + 1];
+			expected++;
+		}
+		error = 0;
+		done = arm_smmu_make_host_cmds(&t->vsmmu, array, ARRAY, &issued,
+					       &error);
+		rcu_read_unlock();
+		KUNIT_ASSERT_EQ(test, i, done);
+		KUNIT_ASSERT_EQ(test, expected, issued);
+		KUNIT_ASSERT_EQ(test, min(rc, 0), error);
+		KUNIT_ASSERT_EQ(test, 0,
+				memcmp(array, one, 16 * expected));
+	}
+}
+
 static void any_other_command_is_refused(struct kunit *test)
 {
 	static const u8 known[] = {
@@ -367,6 +443,7 @@ static struct kunit_case nested_test_cases[] = {
 	KUNIT_CASE(a_range_is_one_that_the_smmu_knows),
 	KUNIT_CASE(a_device_gets_its_physical_name),
 	KUNIT_CASE(any_other_command_is_refused),
+	KUNIT_CASE(an_array_is_its_commands),
 	KUNIT_CASE(a_guest_is_told_of_its_stage_1),
 	KUNIT_CASE(the_host_keeps_what_is_its_own),
 	{}
