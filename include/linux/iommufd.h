@@ -142,6 +142,8 @@ struct iommufd_access_ops {
 #define HW_QUEUE_STRUCT_SIZE(driver_struct, member) \
 	__IOMMUFD_STRUCT_SIZE(driver_struct, iommufd_hw_queue, member)
 
+#define IOMMUFD_VDEVS_HASH_BITS 3
+
 /**
  * struct iommufd_viommu - one VM's share of a physical IOMMU
  * @obj: linked to by each HWPT_NESTED, VDEVICE, VEVENTQ and HW_QUEUE made of it,
@@ -152,6 +154,8 @@ struct iommufd_access_ops {
  * @ops: the driver's; constant
  * @type: constant
  * @vdevs: struct iommufd_vdevice by virtual id. Read under RCU or its xa_lock.
+ * @vdevs_by_dev: the same by device, hashed. Read under RCU, changed under the
+ *	context's vdevice_lock.
  * @veventqs: struct iommufd_vevent_ring, at most one of each type. Read under RCU.
  *
  * First member of the driver's struct.
@@ -164,6 +168,7 @@ struct iommufd_viommu {
 	const struct iommufd_viommu_ops *ops;
 	u32 type;
 	struct xarray vdevs;
+	struct hlist_head vdevs_by_dev[1 << IOMMUFD_VDEVS_HASH_BITS];
 	struct list_head veventqs;
 };
 
@@ -176,6 +181,7 @@ struct iommufd_viommu {
  *	Guarded by the context's vdevice_lock.
  * @dev: the same device; to be used only while it is found in the VIOMMU
  * @virt_id: its name; constant
+ * @by_dev: in the VIOMMU's vdevs_by_dev
  * @destroy: set by vdevice_init() where there is something to undo. The device
  *	is still bound. Lookups may still find the VDEVICE, until the next grace
  *	period of RCU.
@@ -190,6 +196,7 @@ struct iommufd_vdevice {
 	struct iommufd_device *idev;
 	struct device *dev;
 	u64 virt_id;
+	struct hlist_node by_dev;
 	void (*destroy)(struct iommufd_vdevice *vdev);
 	struct rcu_head rcu;
 };

@@ -5,6 +5,7 @@
  */
 #include <linux/iommufd.h>
 #include <linux/minmax.h>
+#include <linux/rculist.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -14,7 +15,7 @@
 
 /* What is copied of an array at once, where it is long; and on the stack */
 #define WALK_BLOCK 4096
-#define WALK_STACK 192
+#define WALK_STACK 256
 #define WALK_ONE   32
 
 /* One by one, of any length, until one cannot be read; how many went well */
@@ -103,12 +104,12 @@ static int walk_blocks(const struct iommu_user_data_array *array,
 	}
 }
 
-/* Not inlined: the compiler clears the stack of who calls it too */
+/* Not inlined: who calls it has something better to do with a cache line */
 static noinline int walk_many(const struct iommu_user_data_array *array,
 			      const struct iommu_user_entry *entry,
 			      void *context, u32 *done)
 {
-	u64 stack[WALK_STACK / sizeof(u64)];
+	u64 stack[WALK_STACK / sizeof(u64)] __uninitialized;
 	void *block;
 	int rc;
 
@@ -210,13 +211,12 @@ int iommufd_viommu_get_vdev_id(struct iommufd_viommu *viommu,
 			       struct device *dev, unsigned long *vdev_id)
 {
 	struct iommufd_vdevice *vdev;
-	unsigned long index;
 	int rc = -ENOENT;
 
 	rcu_read_lock();
-	xa_for_each(&viommu->vdevs, index, vdev) {
+	hlist_for_each_entry_rcu(vdev, iommufd_vdevs_of(viommu, dev), by_dev) {
 		if (vdev->dev == dev) {
-			*vdev_id = index;
+			*vdev_id = vdev->virt_id;
 			rc = 0;
 			break;
 		}

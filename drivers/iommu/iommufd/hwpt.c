@@ -160,6 +160,7 @@ hwpt_alloc_on(struct iommufd_ctx *ictx, struct iommufd_object *pt,
 
 int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 {
+	struct iommu_hwpt_alloc __user *user_cmd = ucmd->ubuffer;
 	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
 	struct iommufd_device *idev;
 	struct iommufd_object *pt;
@@ -185,11 +186,10 @@ int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 	if (IS_ERR(hwpt))
 		return PTR_ERR(hwpt);
 
-	cmd->out_hwpt_id = hwpt->obj.id;
 	if (cmd->flags & IOMMU_HWPT_FAULT_ID_VALID)
 		rc = iommufd_hwpt_link_fault(hwpt, cmd->fault_id);
 	if (!rc)
-		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+		rc = put_user(hwpt->obj.id, &user_cmd->out_hwpt_id);
 	if (rc)
 		iommufd_object_abort(ucmd->ictx, &hwpt->obj);
 	else

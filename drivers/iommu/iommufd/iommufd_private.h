@@ -32,6 +32,7 @@
 #define __IOMMUFD_PRIVATE_H
 
 #include <linux/fault-inject-usercopy.h>
+#include <linux/hash.h>
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
 #include <linux/list.h>
@@ -171,6 +172,18 @@ struct iommufd_ucmd {
 };
 
 /*
+ * A variable that is written before it is read, which a compiler does not see
+ * that clears the stack (CONFIG_INIT_STACK_ALL_ZERO), and whose clearing counts.
+ */
+#ifndef __uninitialized
+#if __has_attribute(__uninitialized__)
+#define __uninitialized __attribute__((__uninitialized__))
+#else
+#define __uninitialized
+#endif
+#endif
+
+/*
  * Read a struct that consists of whole words of 32 bits. A few steps for each are
  * less than what copy_from_user() takes to find its way.
  */
@@ -179,7 +192,9 @@ static inline int iommufd_read_words(void *to, const void __user *from,
 {
 	size_t at, end = round_down(size, sizeof(u64));
 
-	if (!IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS))
+	/* Arm checks each word's address: its function is better at many */
+	if (!IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS) ||
+	    (IS_ENABLED(CONFIG_ARM64) && size > 2 * sizeof(u64)))
 		return copy_from_user(to, from, size) ? -EFAULT : 0;
 
 	/* As copy_from_user() does */
@@ -483,6 +498,14 @@ void iommufd_viommu_destroy(struct iommufd_ctx *ictx,
 void iommufd_vdevice_destroy(struct iommufd_ctx *ictx,
 			     struct iommufd_object *obj);
 void iommufd_vdevice_free(struct iommufd_object *obj);
+
+/* Where the VDEVICE of a device is in a VIOMMU, if it is there */
+static inline struct hlist_head *iommufd_vdevs_of(struct iommufd_viommu *viommu,
+						  const struct device *dev)
+{
+	return &viommu->vdevs_by_dev[hash_ptr(dev, IOMMUFD_VDEVS_HASH_BITS)];
+}
+
 void iommufd_hw_queue_destroy(struct iommufd_ctx *ictx,
 			      struct iommufd_object *obj);
 

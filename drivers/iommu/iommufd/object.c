@@ -247,10 +247,28 @@ static int iommufd_object_destroy_hidden(struct iommufd_ctx *ictx,
 	return 0;
 }
 
+/*
+ * An object that no ioctl works with, and that nothing links to: what
+ * iommufd_object_destroy_hidden() waits for, and has to look at again then, is
+ * all so under the lock. Returns whether it is gone for all but the caller.
+ */
+static bool iommufd_object_take_idle(struct iommufd_ctx *ictx,
+				     struct iommufd_object *obj)
+{
+	lockdep_assert_held(&ictx->objects.lock);
+
+	if (refcount_read(&obj->users) != 1 ||
+	    !refcount_dec_if_one(&obj->links))
+		return false;
+	iommufd_object_hide(ictx, obj);
+	return true;
+}
+
 /* IOMMU_DESTROY */
 int iommufd_object_destroy_id(struct iommufd_ctx *ictx, u32 id)
 {
 	struct iommufd_object *obj;
+	bool idle = false;
 	int rc = 0;
 
 	spin_lock(&ictx->objects.lock);
@@ -259,13 +277,19 @@ int iommufd_object_destroy_id(struct iommufd_ctx *ictx, u32 id)
 		rc = -ENOENT;
 	else if (refcount_read(&obj->links) != 1)
 		rc = -EBUSY;
+	else if (iommufd_object_take_idle(ictx, obj))
+		idle = true;
 	else
 		iommufd_object_hide(ictx, obj);
 	spin_unlock(&ictx->objects.lock);
 	if (rc)
 		return rc;
+	if (!idle)
+		return iommufd_object_destroy_hidden(ictx, obj, true);
 
-	return iommufd_object_destroy_hidden(ictx, obj, true);
+	trace_iommufd_object_destroy(ictx, obj);
+	iommufd_object_free(ictx, obj);
+	return 0;
 }
 
 /*

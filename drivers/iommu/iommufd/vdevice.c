@@ -10,6 +10,7 @@
  */
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
+#include <linux/rculist.h>
 #include <linux/slab.h>
 
 #include "iommufd_private.h"
@@ -21,6 +22,7 @@ static void vdevice_kill(struct iommufd_vdevice *vdev)
 
 	lockdep_assert_held(&viommu->ictx->vdevice_lock);
 
+	hlist_del_rcu(&vdev->by_dev);
 	xa_erase(&viommu->vdevs, vdev->virt_id);
 	if (vdev->destroy)
 		vdev->destroy(vdev);
@@ -135,6 +137,7 @@ static int vdevice_join(struct iommufd_vdevice *vdev,
 	}
 	/* The place is there, so that this needs no memory */
 	xa_store(&viommu->vdevs, vdev->virt_id, vdev, GFP_KERNEL_ACCOUNT);
+	hlist_add_head_rcu(&vdev->by_dev, iommufd_vdevs_of(viommu, vdev->dev));
 	idev->vdev = vdev;
 	idev->had_vdev = true;
 	iommufd_object_link(&viommu->obj);
