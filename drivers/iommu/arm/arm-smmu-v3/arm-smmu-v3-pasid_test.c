@@ -180,14 +180,16 @@ static void a_pasid_is_of_one_device(struct kunit *test)
 	expect_cd(test, PASID, 1);
 	for (i = 1; i < 16; i++)
 		if (i != PASID)
-			KUNIT_EXPECT_EQ(test, 0, own_cd(t, i)[0]);
+			KUNIT_EXPECT_EQ(test, 0,
+					le64_to_cpu(own_cd(t, i)[0]));
 	/* The other device, and what both are attached to, know nothing of it */
 	KUNIT_EXPECT_EQ(test, PTR(1), table(t, OTHER_SID));
-	KUNIT_EXPECT_EQ(test, 0, t->cds[0][PASID * CTXDESC_CD_DWORDS]);
+	KUNIT_EXPECT_EQ(test, 0,
+			le64_to_cpu(t->cds[0][PASID * CTXDESC_CD_DWORDS]));
 
 	unset(t, PASID, 1);
 	KUNIT_EXPECT_EQ(test, PTR(1), table(t, SID));
-	KUNIT_EXPECT_EQ(test, 0, own_cd(t, PASID)[0]);
+	KUNIT_EXPECT_EQ(test, 0, le64_to_cpu(own_cd(t, PASID)[0]));
 	KUNIT_EXPECT_TRUE(test, list_empty(&t->domains[1].pasids));
 	/* Twice is once */
 	unset(t, PASID, 1);
