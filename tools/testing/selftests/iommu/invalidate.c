@@ -60,7 +60,7 @@ FIXTURE_VARIANT_ADD(invalidate, viommu)
 
 #define MAX_ENTRIES 2000
 /* As many as the kernel takes */
-#define LONGEST (1U << 19)
+#define LONGEST 524288U
 
 FIXTURE_SETUP(invalidate)
 {
