@@ -8,12 +8,12 @@ export ARCH KIND TESTS CMD BASE QEMU TIMEOUT CMDLINE V NAME SUBJECT DROP JOBS \
 	MOCK DEVICE SIZE PROFILE MAINLINE MAINLINE_CFLAGS ACPI BUILD FIRST
 unexport MAKEFLAGS
 
-.PHONY: help deps undeps tree patch kernel run shell test bench check docs series clean
+.PHONY: help deps undeps tree patch kernel run shell test users bench check docs series clean
 
 help:
 	@cat $(MACHINE)/help.txt
 
-deps tree kernel run shell test bench:
+deps tree kernel run shell test users bench:
 	@command -v python3 >/dev/null || $(MACHINE)/deps.sh
 	@$(MACHINE)/steps.py $@
 

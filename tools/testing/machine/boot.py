@@ -85,13 +85,14 @@ def find_firmware():
 
 class Setting:
     """What can be different from run to run: the CPUs, the memory, more words for
-    QEMU and the kernel, and files to lay over the guest's root. With acpi the arm64
-    machine boots by firmware, and its SMMU can nest: see iort.py."""
+    QEMU and the kernel, and files and cpio archives to lay over the guest's root. With
+    acpi the arm64 machine boots by firmware, and its SMMU can nest: see iort.py."""
 
-    def __init__(self, cpu=None, memory=None, words=(), cmdline="", files=(), acpi=False):
+    def __init__(self, cpu=None, memory=None, words=(), cmdline="", files=(), archives=(),
+                 acpi=False):
         self.cpu = cpu or ["-accel", "tcg,thread=multi", "-smp", "2"]
         self.memory, self.words, self.cmdline = memory, list(words), cmdline
-        self.files, self.acpi = list(files), acpi
+        self.files, self.archives, self.acpi = list(files), list(archives), acpi
         if acpi:
             self.words += ["-bios", find_firmware()]
             self.cmdline += " acpi=force"
@@ -201,6 +202,9 @@ class Run:
             for path in setting.files:
                 with open(path, "rb") as more:
                     file.write(newc_file(os.path.basename(path), more.read()))
+            for path in setting.archives:
+                with open(path, "rb") as more:
+                    file.write(more.read())
         self.argv = qemu_argv(arch, kind, self.initrd, setting)
         self.argv += ["-serial", "file:" + self.console]
 

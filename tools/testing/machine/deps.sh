@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # Install what Debian has and this machine lacks; silent and free when all is there.
-# Usage: deps.sh [GROUP...]    groups: machine (the default), check, docs, bench
+# Usage: deps.sh [GROUP...]    groups: machine (the default), check, docs, bench, users
 #        deps.sh --remove      takes the apt list file and the downloads away again
 set -eu
 
@@ -114,6 +114,28 @@ fetch_busybox() {
 	rm -rf "$work" "$store/apt"
 }
 
+# DPDK is unpacked under build/ too, with the libraries that it wants: dpdk-dev has
+# testpmd, and depends on all drivers. The C library is that of this machine.
+fetch_dpdk() {
+	target=$store/dpdk
+	[ ! -d "$target" ] || return 0
+	say "fetching DPDK's testpmd and its libraries into $store"
+	apt_for amd64 update
+	work=$(mktemp -d "$store/work.XXXXXX")
+	trap 'rm -rf "$work"' EXIT
+	trap 'exit 1' INT TERM HUP
+	packages=$(apt_for amd64 --simulate --no-install-recommends install dpdk-dev |
+		awk '$1 == "Inst" && ($2 == "dpdk-dev" ||
+		     $2 ~ /^(lib|ibverbs)/ && $2 !~ /^lib(c6|gcc|stdc|crypt)|-dev$/) { print $2 }')
+	# shellcheck disable=SC2086 # one word a package
+	(cd "$work" && apt_for amd64 download $packages)
+	for package in "$work"/*.deb; do
+		dpkg-deb -x "$package" "$work/root"
+	done
+	mv "$work/root" "$target"
+	rm -rf "$work" "$store/apt"
+}
+
 group_machine() {
 	# shellcheck disable=SC2086
 	install_packages $machine
@@ -166,6 +188,7 @@ for group in "${@:-machine}"; do
 	check) install_packages $check ;;
 	docs) install_packages $docs ;;
 	bench) install_packages $bench ;;
+	users) mkdir -p "$store"; fetch_dpdk ;;
 	*) say "unknown group $group" >&2; exit 2 ;;
 	esac
 done

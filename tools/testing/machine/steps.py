@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """Do the steps that lead to a goal, showing which one runs, for how long, and its log.
-Usage: steps.py GOAL [ARGUMENT...]    goals: deps, tree, kernel, run, shell, test, bench
+Usage: steps.py GOAL [ARGUMENT...]    goals: deps, tree, kernel, run, shell, test, users, bench
 Takes ARCH, KIND, TESTS, CMD, DEVICE, MOCK, V from the environment; see 'make help'."""
 import ctypes
 import fcntl
@@ -60,8 +60,9 @@ def plan(goal):
     if goal == "bench":
         kind = bench_kind()
     usual = {"test": ["x86", "arm64"], "run": ["arm64"]}.get(goal, ["x86"])
-    arches = arch.split(",") if arch else usual
-    groups = {"deps": ["machine", "check"], "bench": ["machine", "bench"]}.get(goal, ["machine"])
+    arches = arch.split(",") if arch and goal != "users" else usual
+    groups = {"deps": ["machine", "check"], "bench": ["machine", "bench"],
+              "users": ["machine", "users"]}.get(goal, ["machine"])
     steps = [Step("deps", "deps.sh", *groups)]
     if goal == "deps":
         return steps
@@ -78,6 +79,9 @@ def plan(goal):
     elif goal == "test":
         steps.append(Step("test " + " ".join(arches), "test.py", ",".join(arches), kind,
                           *tests, live=True))
+    elif goal == "users":
+        steps.append(Step("users' programs", "users.sh", kind, builds="x86-" + kind))
+        steps.append(Step("users", "users.py", kind, live=True))
     elif goal == "bench":
         steps.append(Step("bench programs %s %s" % (arches[0], kind), "bench.sh", arches[0], kind,
                           builds="%s-%s" % (arches[0], kind)))

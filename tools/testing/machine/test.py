@@ -85,27 +85,27 @@ def kunit(log):
     return parser.finish()
 
 
-def run_machine(arch, kind, programs, acpi=False, first=True):
-    """All programs in one machine, booted anew after one that killed it."""
+def run_machine(arch, kind, programs, name="test", setting=boot.Setting(), first=True):
+    """All programs in one machine, booted anew after one that killed it. The logs of
+    its boots have the name and a number."""
     total = ktap.Results()
     left = list(programs)
     seconds = int(os.environ.get("TIMEOUT") or 1200)
-    print("%s%s, %s kernel: %d programs" % (arch, " with ACPI" if acpi else "", kind,
+    print("%s%s, %s kernel: %d programs" % (arch, " with ACPI" if setting.acpi else "", kind,
                                             len(left)), flush=True)
     number = 0
     while left:
         number += 1
         progress = Progress()
         outcome, logs = boot.run(arch, kind, "run-tests " + " ".join(left), seconds,
-                                 ("acpi%d" if acpi else "test%d") % number,
-                                 progress.output, boot.Setting(acpi=acpi))
+                                 "%s%d" % (name, number), progress.output, setting)
         if progress.name:
             progress.end(None)
         outcome.show(logs)
         if not progress.ended:
             outcome.problems.append("no program ran")
             left = []
-        left = [name for name in left if name not in progress.ended]
+        left = [one for one in left if one not in progress.ended]
         total.add(progress.results)
         built_in = kunit(outcome.log) if first and number == 1 else ktap.Results()
         if built_in.count():
@@ -150,7 +150,8 @@ def main():
         for acpi in (False, True):
             here = [name for name in programs if wants_acpi(arch, name) == acpi]
             if here:
-                total.add(run_machine(arch, kind, here, acpi, first))
+                total.add(run_machine(arch, kind, here, "acpi" if acpi else "test",
+                                      boot.Setting(acpi=acpi), first))
                 first = False
     print(total.summary())
     return 1 if total.failed else 0
