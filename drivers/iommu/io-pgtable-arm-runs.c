@@ -56,8 +56,10 @@ static void writer_find(struct arm_lpae_writer *writer, unsigned long iova,
 
 	if (IS_ALIGNED(iova, span) ||
 	    !arm_lpae_find_leaves(writer->ops, iova, pgsize, writer->prot,
-				  leaves))
-		leaves->next = leaves->end = NULL;
+				  leaves)) {
+		leaves->next = NULL;
+		leaves->end = NULL;
+	}
 	writer->first = leaves->next;
 }
 
