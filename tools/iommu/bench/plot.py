@@ -77,7 +77,7 @@ def figures(labels, series):
 def script(path, title, unit, logarithmic, drawn):
     """The gnuplot program of a picture."""
     return "\n".join([
-        'set terminal svg size 960,420 font "sans-serif,12" background "white"',
+        'set terminal svg size 960,420 noenhanced font "sans-serif,12" background "white"',
         'set output "%s"' % path,
         'set title "%s" font ",15"' % title,
         'set ylabel "%s"' % unit,
