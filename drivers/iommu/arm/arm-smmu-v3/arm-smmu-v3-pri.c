@@ -94,7 +94,7 @@ static u32 request_perm(const u64 *ppr)
 	return perm;
 }
 
-static void report(struct arm_smmu_master *master, const u64 *ppr)
+static int report(struct arm_smmu_master *master, const u64 *ppr)
 {
 	struct iommu_fault_event event = {
 		.fault.type = IOMMU_FAULT_PAGE_REQ,
@@ -116,13 +116,21 @@ static void report(struct arm_smmu_master *master, const u64 *ppr)
 		if (master->pri_needs_pasid)
 			prm->flags |= IOMMU_FAULT_PAGE_RESPONSE_NEEDS_PASID;
 	}
-	/* Nobody is there: this access ends, the next one may find somebody */
-	if (iommu_report_device_fault(master->dev, &event) &&
-	    ppr[0] & PRIQ_0_PRG_LAST)
-		iommu_fault_respond(master->dev, prm, IOMMU_PAGE_RESP_INVALID);
+	return iommu_report_device_fault(master->dev, &event);
 }
 
-/* No device of which we know, or one that was never told to ask */
+static void answer_request(struct arm_smmu_device *smmu, const u64 *ppr,
+			   bool with_pasid, enum pri_resp code)
+{
+	bool ssv = with_pasid && ppr[0] & PRIQ_0_SSID_V;
+
+	if (ppr[0] & PRIQ_0_PRG_LAST)
+		answer(smmu, ssv_ssid(ssv, FIELD_GET(PRIQ_0_SSID, ppr[0])),
+		       FIELD_GET(PRIQ_0_SID, ppr[0]),
+		       FIELD_GET(PRIQ_1_PRG_IDX, ppr[1]), code);
+}
+
+/* No device of which we know */
 static void refuse(struct arm_smmu_device *smmu, const u64 *ppr)
 {
 	bool ssv = ppr[0] & PRIQ_0_SSID_V;
@@ -132,9 +140,7 @@ static void refuse(struct arm_smmu_device *smmu, const u64 *ppr)
 	dev_info_ratelimited(smmu->dev,
 			     "unexpected PRI request: sid 0x%08x ssid 0x%05x iova 0x%016llx\n",
 			     sid, ssv ? ssid : 0, ppr[1] & PRIQ_1_ADDR_MASK);
-	if (ppr[0] & PRIQ_0_PRG_LAST)
-		answer(smmu, ssv_ssid(ssv, ssid), sid,
-		       FIELD_GET(PRIQ_1_PRG_IDX, ppr[1]), PRI_RESP_DENY);
+	answer_request(smmu, ppr, true, PRI_RESP_DENY);
 }
 
 static void handle_request(struct arm_smmu_device *smmu, u64 *ppr)
@@ -145,10 +151,16 @@ static void handle_request(struct arm_smmu_device *smmu, u64 *ppr)
 		return;
 	mutex_lock(&smmu->streams_mutex);
 	master = arm_smmu_find_master(smmu, FIELD_GET(PRIQ_0_SID, ppr[0]));
-	if (master && master->pri_enabled)
-		report(master, ppr);
-	else
+	/*
+	 * Where nobody is there this access ends; the next one may find somebody.
+	 * A failure would be the end of PRI, also for others: a VF, which can ask
+	 * if its PF can, shares it with all the PF's VFs.
+	 */
+	if (!master)
 		refuse(smmu, ppr);
+	else if (!master->pri_enabled || report(master, ppr))
+		answer_request(smmu, ppr, master->pri_needs_pasid,
+			       PRI_RESP_FAIL);
 	mutex_unlock(&smmu->streams_mutex);
 }
 

@@ -225,18 +225,27 @@ static void nobody_waits_for_nobody(struct kunit *test)
 {
 	struct pri_test *t = test->priv;
 
-	/* No device, or one that was not let ask: it is to stop */
+	/* No device: it is to stop */
 	fake_request(t->fake, FROM(STRANGER) | SSV(7) | READABLE, PAGE | GROUP);
 	fake_request(t->fake, FROM(STRANGER) | SSV(7) | READABLE | LAST,
 		     PAGE | GROUP);
 	irq(t);
 	fake_expect_cmd(test, t->fake, RESPOND(STRANGER) | PASID(7),
 			FAILURE(GROUP));
+	/* A VF that nobody let ask, though its PF can: it is not to stop others */
 	t->fd->master.pri_enabled = false;
 	fake_set_target(test, t->fd, IOMMU_NO_PASID, &t->fd->target);
-	fake_request(t->fake, FROM(SID) | READABLE | LAST, PAGE | GROUP);
+	fake_request(t->fake, FROM(SID) | SSV(7) | READABLE | LAST,
+		     PAGE | GROUP);
 	irq(t);
-	fake_expect_cmd(test, t->fake, RESPOND(SID), FAILURE(GROUP));
+	fake_expect_cmd(test, t->fake, RESPOND(SID), INVALID(GROUP));
+	t->fd->master.pri_needs_pasid = true;
+	fake_request(t->fake, FROM(SID) | SSV(7) | READABLE | LAST,
+		     PAGE | GROUP);
+	irq(t);
+	fake_expect_cmd(test, t->fake, RESPOND(SID) | PASID(7), INVALID(GROUP));
+	t->fd->master.pri_needs_pasid = false;
+	KUNIT_EXPECT_EQ(test, 0, t->fd->nr);
 
 	/* No owner at the moment, or one that does not take it: for this access */
 	t->fd->master.pri_enabled = true;
@@ -388,7 +397,7 @@ static void a_device_that_stops_has_all_its_answers(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, master->pri_enabled);
 	fake_request(t->fake, FROM(SID) | READABLE | LAST, PAGE | GROUP);
 	irq(t);
-	fake_expect_cmd(test, t->fake, RESPOND(SID), FAILURE(GROUP));
+	fake_expect_cmd(test, t->fake, RESPOND(SID), INVALID(GROUP));
 	fake_expect_no_cmd(test, t->fake);
 }
 
