@@ -201,6 +201,8 @@ static inline struct fake_vm *fake_vm_alloc(struct kunit *test,
 	KUNIT_ASSERT_EQ(test, 0,
 			xa_err(xa_store(&vm->vsmmu.core.vdevs, vsid, &vm->vdev,
 					GFP_KERNEL)));
+	hlist_add_head_rcu(&vm->vdev.by_dev,
+			   iommufd_vdevs_of(&vm->vsmmu.core, fd->dev));
 	/* Valid, stage 1 */
 	vm->nested.ste[0] = 1 | 5 << 1;
 	vm->nested.vsmmu = &vm->vsmmu;
