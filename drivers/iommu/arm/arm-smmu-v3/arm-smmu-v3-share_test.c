@@ -19,7 +19,7 @@
 struct fake_share {
 	struct fake_smmu *smmu;
 	struct fake_dev *device;
-	struct iommu_fwspec fwspec;
+	struct iommu_fwspec *fwspec;
 	struct arm_smmu_vsmmu vsmmu;
 	struct arm_smmu_nested_domain nested;
 };
@@ -52,8 +52,10 @@ static void share_init(struct kunit *test, struct fake_share *share, u32 sid)
 	/* For the node of its tables */
 	smmu->dev = share->device->dev;
 
-	share->device->iommu.fwspec = &share->fwspec;
-	share->fwspec.flags = IOMMU_FWSPEC_PCI_RC_CANWBS;
+	share->fwspec = kunit_kzalloc(test, sizeof(*share->fwspec), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, share->fwspec);
+	share->device->iommu.fwspec = share->fwspec;
+	share->fwspec->flags = IOMMU_FWSPEC_PCI_RC_CANWBS;
 	share->vsmmu.core.iommu_dev = &smmu->iommu;
 	share->nested.vsmmu = &share->vsmmu;
 }
@@ -364,7 +366,7 @@ static void a_guest_cannot_make_dma_incoherent(struct kunit *test)
 	struct fake_share *fake = &t->shares[0];
 
 	KUNIT_EXPECT_LE(test, sizeof(struct arm_smmu_vsmmu), viommu_size(t));
-	fake->fwspec.flags = 0;
+	fake->fwspec->flags = 0;
 	KUNIT_EXPECT_EQ(test, 0UL, viommu_size(t));
 	/* Stage 2 has the last word */
 	smmu_of(t, 0)->features |= ARM_SMMU_FEAT_FWB;
@@ -372,7 +374,7 @@ static void a_guest_cannot_make_dma_incoherent(struct kunit *test)
 	/* But only if it is one that makes use of that */
 	KUNIT_EXPECT_TRUE(test, arm_smmu_keeps_coherent(&fake->device->master, true));
 	KUNIT_EXPECT_FALSE(test, arm_smmu_keeps_coherent(&fake->device->master, false));
-	fake->fwspec.flags = IOMMU_FWSPEC_PCI_RC_CANWBS;
+	fake->fwspec->flags = IOMMU_FWSPEC_PCI_RC_CANWBS;
 	KUNIT_EXPECT_TRUE(test, arm_smmu_keeps_coherent(&fake->device->master, false));
 }
 
