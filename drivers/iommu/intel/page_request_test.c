@@ -42,6 +42,7 @@
 #define RESP_INDEX	GENMASK_ULL(11, 3)
 
 #define ADDR		0x7000ULL
+#define NEXT_ADDR	0x8000ULL	/* a page further */
 
 struct recorder {
 	struct iommu_fault_target target;
@@ -251,13 +252,13 @@ static void a_group_has_one_answer(struct kunit *test)
 	set_target(test, IOMMU_NO_PASID, &world->rid.target);
 	request(world, PRQ_SOURCE(SOURCE), ADDR | PRQ_READ | PRQ_INDEX(3));
 	request(world, PRQ_SOURCE(SOURCE),
-		(ADDR + PAGE_SIZE) | PRQ_WRITE | PRQ_INDEX(3));
+		NEXT_ADDR | PRQ_WRITE | PRQ_INDEX(3));
 	request(world, PRQ_SOURCE(SOURCE),
 		ADDR | PRQ_READ | PRQ_LAST | PRQ_INDEX(3));
 	interrupt(world);
 	KUNIT_ASSERT_EQ(test, 3, world->rid.nr);
 	KUNIT_EXPECT_EQ(test, 0, world->rid.prms[0].flags);
-	KUNIT_EXPECT_EQ(test, ADDR + PAGE_SIZE, world->rid.prms[1].addr);
+	KUNIT_EXPECT_EQ(test, NEXT_ADDR, world->rid.prms[1].addr);
 	KUNIT_EXPECT_EQ(test, IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE,
 			world->rid.prms[2].flags);
 
