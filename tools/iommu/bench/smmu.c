@@ -223,7 +223,7 @@ static void event(struct smmu *smmu, uint64_t phase, struct figure *figure)
 
 	happens = ((started - phase) / NS_PER_MS + EDU_DELAY_MS) * NS_PER_MS + phase;
 	if (now < happens)
-		fail("an event came before it happened");
+		fail("the guest was told before it happened");
 	figure_add(figure, now - happens);
 	OK(veventq_next(smmu->events, &header, &got));
 	OK(edu_wait(&smmu->edu));
