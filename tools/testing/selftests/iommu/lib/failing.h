@@ -198,8 +198,8 @@ TEST_F_TIMEOUT(fail_nth, nothing_is_left_behind, 600)
 {
 	struct world *world = &self->world;
 	unsigned int n = 0, failed = 0;
+	long asked, own;
 	bool fired, done;
-	long own;
 	int err;
 
 	/*
@@ -209,7 +209,10 @@ TEST_F_TIMEOUT(fail_nth, nothing_is_left_behind, 600)
 	for (int i = 0; i < 2; i++) {
 		begin(_metadata, world, variant->prepare);
 		read_objects(_metadata, world->fd, self->before);
-		ASSERT_OK(variant->run(world));
+		ASSERT_EQ(0, fault_count_begin("fail_iommufd"));
+		err = variant->run(world);
+		asked = fault_count_end("fail_iommufd");
+		ASSERT_OK(err);
 		read_objects(_metadata, world->fd, self->after);
 		end(_metadata, world, self->pinned);
 	}
@@ -264,9 +267,15 @@ TEST_F_TIMEOUT(fail_nth, nothing_is_left_behind, 600)
 	own = MANY - fault_read("fail_iommufd", "times");
 	/* Or the machinery does not work. */
 	EXPECT_LT(0, failed);
-	EXPECT_LE(variant->own_steps, own);
-	TH_LOG("%u points of failure, %ld of them the core's own; %u failed the call",
-	       n - 1, own, failed);
+	EXPECT_LE(variant->own_steps, asked);
+	/*
+	 * Of few, all can be missed: where an allocation needs a page in one round that
+	 * it did not in the one before, what comes behind it is counted one further.
+	 */
+	if (asked > 2)
+		EXPECT_LT(0, own);
+	TH_LOG("%u points of failure, %ld of them of the core's own %ld; %u failed the call",
+	       n - 1, own, asked, failed);
 }
 
 /* ---- What there is before ---- */

@@ -43,6 +43,25 @@ long fault_read(const char *way, const char *option)
 	return len < 0 ? -errno : atol(text);
 }
 
+/* More than anyone asks; it counts down, and nothing fails before it is at its end. */
+#define SPACE "1000000000"
+
+int fault_count_begin(const char *way)
+{
+	return fault_write(way, "space", SPACE) ?: fault_write(way, "probability", "100");
+}
+
+long fault_count_end(const char *way)
+{
+	int err = fault_write(way, "probability", "0");
+	long left = fault_read(way, "space");
+
+	err = err ?: fault_write(way, "space", "0");
+	if (err || left < 0)
+		return err ?: left;
+	return atol(SPACE) - left;
+}
+
 static void log_failures(bool log)
 {
 	static const char * const ways[] = {

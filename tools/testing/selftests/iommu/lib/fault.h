@@ -25,4 +25,11 @@ bool fault_disarm(int nth);
 int fault_write(const char *way, const char *option, const char *value);
 long fault_read(const char *way, const char *option);
 
+/*
+ * From now on, count how often anyone asks this way whether to fail, of which nothing
+ * fails; and how often that was.
+ */
+int fault_count_begin(const char *way);
+long fault_count_end(const char *way);
+
 #endif
