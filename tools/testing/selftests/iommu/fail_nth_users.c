@@ -3,6 +3,8 @@
  * What uses an IOAS, in-kernel users and devices by VFIO, with each step failing: see
  * lib/failing.h.
  */
+#include <sys/eventfd.h>
+
 #include "lib/failing.h"
 
 /* ---- In-kernel users ---- */
@@ -151,6 +153,30 @@ static int run_edu_replace(struct world *w)
 
 SCENARIO(vfio_replace, .prepare = an_edu_attached, .run = run_edu_replace, .own_steps = 8,
 	 .on_edu = true);
+
+/*
+ * Where the platform wants the page that an interrupt is sent to in the page table,
+ * it is mapped before the device comes to an HWPT, and is no more if it does not.
+ */
+static int an_edu_with_msi(struct world *w)
+{
+	int event = eventfd(0, EFD_CLOEXEC);
+	int err;
+
+	err = an_edu_attached(w) ?:
+	      edu_irq_enable(&w->edu, VFIO_PCI_MSI_IRQ_INDEX, event) ?:
+	      hwpt_alloc(w->fd, w->edu.id, w->other, &w->hwpt);
+	close(event);
+	return err;
+}
+
+static int run_edu_replace_by_hwpt(struct world *w)
+{
+	return edu_attach(&w->edu, w->hwpt);
+}
+
+SCENARIO(vfio_replace_with_msi, .prepare = an_edu_with_msi, .run = run_edu_replace_by_hwpt,
+	 .own_steps = 1, .on_edu = true);
 
 /*
  * Two devices in one group move together. Where the second cannot, the first goes
