@@ -2,17 +2,18 @@
 /*
  * A remapping unit and a device behind it that are not there, for KUnit tests.
  *
- * The unit is a thread that takes descriptors from the invalidation queue, and
- * remembers them. It needs a CPU for itself: who waits for it has interrupts
- * disabled.
+ * The unit is a timer that takes descriptors from the invalidation queue, and
+ * remembers them. It is on another CPU than who waits for it, who has interrupts
+ * disabled. A thread there would not do: that CPU may be waiting for this one to
+ * take an interrupt, and would not come to run the thread.
  */
 #include <kunit/test.h>
-#include <linux/async.h>
 #include <linux/bitmap.h>
 #include <linux/cpumask.h>
-#include <linux/kthread.h>
+#include <linux/hrtimer.h>
 #include <linux/pci-ats.h>
 #include <linux/sizes.h>
+#include <linux/smp.h>
 #include <asm/unaligned.h>
 
 #include "fake_unit.h"
@@ -20,6 +21,7 @@
 
 #define NR_DIDS		256
 #define SHIFT		(DMAR_IQ_SHIFT + 1)
+#define PERIOD_NS	100000
 
 /* 256 domain IDs, 4 levels, 48 bits, pages up to 1 GiB, page-selective flushes */
 #define FAKE_CAP	(2 | 4ULL << 8 | 47ULL << 16 | 3ULL << 34 | \
@@ -44,19 +46,26 @@ static void run_desc(struct fake_unit *unit, const struct qi_desc *desc)
 	}
 }
 
-static int run_unit(void *data)
+static enum hrtimer_restart run_unit(struct hrtimer *timer)
 {
-	struct fake_unit *unit = data;
+	struct fake_unit *unit = container_of(timer, struct fake_unit, timer);
+	unsigned int tail = readl(unit->iommu.reg + DMAR_IQT_REG) >> SHIFT;
 
-	while (!kthread_should_stop()) {
-		cond_resched();
-		if (unit->head ==
-		    readl(unit->iommu.reg + DMAR_IQT_REG) >> SHIFT)
-			continue;
+	while (unit->head != tail) {
 		run_desc(unit, unit->qi.desc + (unit->head << SHIFT));
 		unit->head = (unit->head + 1) % QI_LENGTH;
 	}
-	return 0;
+	hrtimer_forward_now(timer, ns_to_ktime(PERIOD_NS));
+	return HRTIMER_RESTART;
+}
+
+/* On the CPU on which the timer is to stay */
+static void start_timer(void *data)
+{
+	struct fake_unit *unit = data;
+
+	hrtimer_start(&unit->timer, ns_to_ktime(PERIOD_NS),
+		      HRTIMER_MODE_REL_PINNED_HARD);
 }
 
 static void make_unit(struct kunit *test, struct fake_unit *unit)
@@ -158,25 +167,22 @@ void fake_unit_start(struct kunit *test, struct fake_unit *unit)
 		kunit_skip(test, "there is no CPU for the unit");
 	if (!intel_iommu_sm)
 		kunit_skip(test, "scalable mode is off");
-	/*
-	 * What else boots at this time may wait for all CPUs, on that of the
-	 * unit, and so for us.
-	 */
-	async_synchronize_full();
 	make_unit(test, unit);
 	KUNIT_ASSERT_EQ(test, 0, set_cpus_allowed_ptr(current,
 						      cpumask_of(cpu)));
-	unit->thread = kthread_create(run_unit, unit, "fake-dmar");
-	KUNIT_ASSERT_FALSE(test, IS_ERR(unit->thread));
-	kthread_bind(unit->thread, cpumask_next(cpu, cpu_online_mask));
-	wake_up_process(unit->thread);
+	hrtimer_init(&unit->timer, CLOCK_MONOTONIC,
+		     HRTIMER_MODE_REL_PINNED_HARD);
+	unit->timer.function = run_unit;
+	KUNIT_ASSERT_EQ(test, 0, smp_call_function_single(
+				cpumask_next(cpu, cpu_online_mask),
+				start_timer, unit, true));
 	plug_device(test, unit);
 }
 
 void fake_unit_stop(struct fake_unit *unit)
 {
-	if (!IS_ERR_OR_NULL(unit->thread))
-		kthread_stop(unit->thread);
+	if (unit->timer.function)
+		hrtimer_cancel(&unit->timer);
 	if (unit->pdev.dev.iommu)
 		intel_pasid_free_table(&unit->pdev.dev);
 }

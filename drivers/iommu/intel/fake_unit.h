@@ -5,6 +5,7 @@
 #ifndef __INTEL_FAKE_UNIT_H
 #define __INTEL_FAKE_UNIT_H
 
+#include <linux/hrtimer.h>
 #include <linux/iommu.h>
 #include <linux/pci.h>
 
@@ -19,10 +20,10 @@ struct kunit;
 #define FAKE_PRI_CAP	0x140
 
 /**
- * struct fake_unit - a unit, which is a thread, and a device
+ * struct fake_unit - a unit, which is a timer, and a device
  * @iommu: the unit as the driver knows it
  * @qi: its invalidation queue
- * @thread: takes descriptors from @qi, and remembers them
+ * @timer: takes descriptors from @qi, and remembers them
  * @head: of @qi
  * @nr_descs: how many descriptors it has had since fake_unit_forget()
  * @descs: these, in order, without the plain waits for those before
@@ -35,7 +36,7 @@ struct kunit;
 struct fake_unit {
 	struct intel_iommu iommu;
 	struct q_inval qi;
-	struct task_struct *thread;
+	struct hrtimer timer;
 	unsigned int head;
 	unsigned int nr_descs;
 	struct qi_desc descs[FAKE_MAX_DESCS];
