@@ -100,12 +100,9 @@ class Setting:
 
 class Outcome:
     """How a run ended. status is the command's exit status, None if the guest
-    never sent it; problems and reports each make the run a failure. up is False
-    if the guest did not even get to the command."""
+    never sent it; problems and reports each make the run a failure."""
 
     def __init__(self):
-        self.up = False
-        self.hung = False
         self.status = None
         self.problems = []
         self.reports = []
@@ -114,12 +111,6 @@ class Outcome:
     def good(self):
         """True if the kernel and the machine did as they should."""
         return not self.problems and not self.reports
-
-    def lost_at_boot(self):
-        """True if the guest hung before it was up, with no complaint but of that."""
-        return not self.up and self.hung and \
-            all(judge.LOCKUP.search(report[0]) or "is tainted" in report[0]
-                for report in self.reports)
 
     def exit_status(self):
         """The command's, but never 0 when it did not end or the kernel complained."""
@@ -275,13 +266,11 @@ class Run:
             file.write("\n".join(outcome.log) + "\n")
         with open(os.path.join(self.logs, "output.log"), "wb") as file:
             file.write(self.received["out"])
-        outcome.up = "up" in words
-        outcome.hung = not ended
         if len(words) == 3 and words[1] == "exit":
             outcome.status = int(words[2])
         elif not ended:
             outcome.problems.append("%s: killed. The console ends:\n  %s" % (
-                "no end after %d seconds" % seconds if outcome.up else "did not come up",
+                "no end after %d seconds" % seconds if words else "did not come up",
                 "\n  ".join(console[-8:])))
         elif qemu_status:
             outcome.problems.append("QEMU ended with status %d:\n%s" % (
@@ -317,21 +306,7 @@ def run(arch, kind, command, seconds, name="run", on_output=show_output, setting
     with open(logs + ".lock", "w", encoding="utf-8") as lock:
         # A second run would write to the same files: it waits.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return run_twice(arch, kind, command, seconds, logs, on_output, setting), logs
-
-
-def run_twice(arch, kind, command, seconds, logs, on_output, setting=Setting()):
-    """Boot and run a command, and once more where the boot itself hung."""
-    outcome = Run(arch, kind, command, logs, on_output, setting).execute(seconds)
-    if outcome.lost_at_boot():
-        # About one emulated boot in a hundred loses an interrupt between its
-        # CPUs and hangs before it gets to the command.
-        kept = os.path.join(logs, "console.hung.log")
-        os.replace(os.path.join(logs, "console.log"), kept)
-        print("machine: the guest hung at boot, see %s; booting once more"
-              % os.path.relpath(kept), flush=True)
-        outcome = Run(arch, kind, command, logs, on_output, setting).execute(seconds)
-    return outcome
+        return Run(arch, kind, command, logs, on_output, setting).execute(seconds), logs
 
 
 def shell(arch, kind, setting):

@@ -37,9 +37,6 @@ COMPLAINT = re.compile("|".join((
     r"machine: lockdep 0",
 )))
 
-# What a kernel says when a CPU waits for another that sleeps on.
-LOCKUP = re.compile(r"soft lockup|detected( expedited)? stalls? on|self-detected stall")
-
 # The console's and dmesg -r's decoration before the text of a line.
 PREFIX = re.compile(r"^(<\d+>)?(\[ *\d+\.\d+\](\[[ \w]+\])? ?)?")
 LAST_LINE = re.compile(r"---\[ end (trace|Kernel panic)")

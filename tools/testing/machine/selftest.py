@@ -217,20 +217,6 @@ class Runs(unittest.TestCase):
         self.assertEqual(boot.Outcome().exit_status(), 1)
 
 
-    def test_hang_at_boot(self):
-        """Only a guest that hung before it was up, and said no more, gets a second boot."""
-        outcome = boot.Outcome()
-        outcome.hung = True
-        self.assertTrue(outcome.lost_at_boot())
-        outcome.reports = [[COMPLAINTS["soft lockup"]]]
-        self.assertTrue(outcome.lost_at_boot())
-        outcome.reports.append([COMPLAINTS["warning"]])
-        self.assertFalse(outcome.lost_at_boot())
-        outcome.reports = []
-        outcome.up = True
-        self.assertFalse(outcome.lost_at_boot())
-
-
 class Steps(unittest.TestCase):
     """The display of steps."""
 
