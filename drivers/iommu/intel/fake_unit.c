@@ -10,6 +10,7 @@
 #include <kunit/test.h>
 #include <linux/bitmap.h>
 #include <linux/cpumask.h>
+#include <linux/dmar.h>
 #include <linux/hrtimer.h>
 #include <linux/pci-ats.h>
 #include <linux/sizes.h>
@@ -79,6 +80,8 @@ static void make_unit(struct kunit *test, struct fake_unit *unit)
 	iommu->msagaw = 2;
 	iommu->node = NUMA_NO_NODE;
 	iommu->iommu.ops = &intel_iommu_ops;
+	iommu->iommu.max_pasids = BIT(16);
+	iommu->flush.flush_context = qi_flush_context;
 	iommu->flush.flush_iotlb = qi_flush_iotlb;
 	spin_lock_init(&iommu->lock);
 	raw_spin_lock_init(&iommu->register_lock);
@@ -109,11 +112,22 @@ static int read_config(struct pci_bus *bus, unsigned int devfn, int where,
 	return PCIBIOS_SUCCESSFUL;
 }
 
+/* What is written to the PASID capability of a device whose ATS is enabled? */
+static bool is_undefined(struct fake_unit *unit, int where)
+{
+	u16 ats = get_unaligned_le16(unit->config + FAKE_ATS_CAP +
+				     PCI_ATS_CTRL);
+
+	return where == FAKE_PASID_CAP + PCI_PASID_CTRL &&
+	       ats & PCI_ATS_CTRL_ENABLE;
+}
+
 static int write_config(struct pci_bus *bus, unsigned int devfn, int where,
 			int size, u32 val)
 {
 	struct fake_unit *unit = container_of(bus, struct fake_unit, bus);
 
+	unit->nr_undefined += is_undefined(unit, where);
 	memcpy(unit->config + where, &val, size);
 	return PCIBIOS_SUCCESSFUL;
 }
@@ -123,30 +137,44 @@ static struct pci_ops fake_config = {
 	.write = write_config,
 };
 
-static void plug_device(struct kunit *test, struct fake_unit *unit)
+/* As the PCI core has found it */
+static void plug_device(struct fake_unit *unit)
 {
 	struct device *dev = &unit->pdev.dev;
 
 	unit->bus.number = FAKE_BUS;
 	unit->bus.ops = &fake_config;
+	unit->bus.sysdata = &unit->sysdata;
 	put_unaligned_le32(0x11e81234, unit->config + PCI_VENDOR_ID);
 	/* Its addresses are those of pages, and it can be sent 32 flushes */
 	put_unaligned_le16(BIT(5), unit->config + FAKE_ATS_CAP + PCI_ATS_CAP);
 	put_unaligned_le16(PCI_PRI_STATUS_STOPPED | PCI_PRI_STATUS_PASID,
 			   unit->config + FAKE_PRI_CAP + PCI_PRI_STATUS);
 	put_unaligned_le32(32, unit->config + FAKE_PRI_CAP + PCI_PRI_MAX_REQ);
+	put_unaligned_le16(PCI_PASID_CAP_EXEC | PCI_PASID_CAP_PRIV | 20 << 8,
+			   unit->config + FAKE_PASID_CAP + PCI_PASID_CAP);
 	unit->pdev.bus = &unit->bus;
 	unit->pdev.devfn = FAKE_DEVFN;
 	unit->pdev.error_state = pci_channel_io_normal;
 	unit->pdev.ats_cap = FAKE_ATS_CAP;
-	unit->pdev.ats_enabled = 1;
 	unit->pdev.pri_cap = FAKE_PRI_CAP;
 	unit->pdev.pasid_required = 1;
+	unit->pdev.pasid_cap = FAKE_PASID_CAP;
+	unit->pdev.eetlp_prefix_path = 1;
 
 	dev->bus = &pci_bus_type;
 	dev->iommu = &unit->dev_iommu;
 	set_dev_node(dev, NUMA_NO_NODE);
 	unit->dev_iommu.iommu_dev = &unit->iommu.iommu;
+}
+
+/* As the driver leaves it */
+static void claim_device(struct kunit *test, struct fake_unit *unit)
+{
+	struct device *dev = &unit->pdev.dev;
+
+	unit->pdev.ats_enabled = 1;
+	unit->pdev.pasid_enabled = 1;
 	unit->dev_iommu.priv = &unit->info;
 	unit->info.dev = dev;
 	unit->info.iommu = &unit->iommu;
@@ -158,8 +186,7 @@ static void plug_device(struct kunit *test, struct fake_unit *unit)
 	KUNIT_ASSERT_EQ(test, 0, intel_pasid_alloc_table(dev));
 }
 
-/* May skip the test. Whatever becomes of it, fake_unit_stop() is to be called. */
-void fake_unit_start(struct kunit *test, struct fake_unit *unit)
+static void power_on(struct kunit *test, struct fake_unit *unit)
 {
 	unsigned int cpu = cpumask_first(cpu_online_mask);
 
@@ -176,11 +203,56 @@ void fake_unit_start(struct kunit *test, struct fake_unit *unit)
 	KUNIT_ASSERT_EQ(test, 0, smp_call_function_single(
 				cpumask_next(cpu, cpu_online_mask),
 				start_timer, unit, true));
-	plug_device(test, unit);
+	plug_device(unit);
+}
+
+/* May skip the test. Whatever becomes of it, fake_unit_stop() is to be called. */
+void fake_unit_start(struct kunit *test, struct fake_unit *unit)
+{
+	power_on(test, unit);
+	claim_device(test, unit);
+}
+
+/*
+ * The same, with a device that the driver has yet to probe. It finds the unit, as
+ * that of this device alone, among those that the firmware told of.
+ */
+void fake_unit_start_unprobed(struct kunit *test, struct fake_unit *unit)
+{
+	power_on(test, unit);
+	unit->iommu.root_entry = (void *)get_zeroed_page(GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, unit->iommu.root_entry);
+	unit->iommu.drhd = &unit->drhd;
+	unit->scope.bus = FAKE_BUS;
+	unit->scope.devfn = FAKE_DEVFN;
+	RCU_INIT_POINTER(unit->scope.dev, &unit->pdev.dev);
+	unit->drhd.devices = &unit->scope;
+	unit->drhd.devices_cnt = 1;
+	unit->drhd.iommu = &unit->iommu;
+	down_write(&dmar_global_lock);
+	/* Before one for all the rest */
+	list_add_rcu(&unit->drhd.list, &dmar_drhd_units);
+	up_write(&dmar_global_lock);
+}
+
+static void hide_unit(struct fake_unit *unit)
+{
+	struct root_entry *root = unit->iommu.root_entry;
+
+	down_write(&dmar_global_lock);
+	list_del_rcu(&unit->drhd.list);
+	up_write(&dmar_global_lock);
+	synchronize_rcu();
+	if (root[FAKE_BUS].lo & 1)
+		free_pgtable_page(phys_to_virt(root[FAKE_BUS].lo &
+					       VTD_PAGE_MASK));
+	free_page((unsigned long)root);
 }
 
 void fake_unit_stop(struct fake_unit *unit)
 {
+	if (unit->drhd.iommu)
+		hide_unit(unit);
 	if (unit->timer.function)
 		hrtimer_cancel(&unit->timer);
 	if (unit->pdev.dev.iommu)

@@ -5,9 +5,11 @@
 #ifndef __INTEL_FAKE_UNIT_H
 #define __INTEL_FAKE_UNIT_H
 
+#include <linux/dmar.h>
 #include <linux/hrtimer.h>
 #include <linux/iommu.h>
 #include <linux/pci.h>
+#include <asm/pci.h>
 
 #include "iommu.h"
 
@@ -18,6 +20,7 @@ struct kunit;
 #define FAKE_DEVFN	0x34
 #define FAKE_ATS_CAP	0x100
 #define FAKE_PRI_CAP	0x140
+#define FAKE_PASID_CAP	0x180
 
 /**
  * struct fake_unit - a unit, which is a timer, and a device
@@ -27,9 +30,14 @@ struct kunit;
  * @head: of @qi
  * @nr_descs: how many descriptors it has had since fake_unit_forget()
  * @descs: these, in order, without the plain waits for those before
- * @pdev: the device, with PASIDs and ATS enabled
+ * @drhd: as which the driver finds @iommu
+ * @scope: the device that @drhd is for
+ * @pdev: the device
  * @bus: its bus
- * @config: its configuration space, with ATS and PRI
+ * @sysdata: of @bus
+ * @config: its configuration space, with ATS, PRI and PASIDs
+ * @nr_undefined: how often something was written there of which PCIe does not say
+ *	what becomes of it: to the control of PASIDs while ATS is enabled
  * @dev_iommu: what the IOMMU subsystem knows of it
  * @info: what the driver knows of it
  */
@@ -41,14 +49,20 @@ struct fake_unit {
 	unsigned int nr_descs;
 	struct qi_desc descs[FAKE_MAX_DESCS];
 
+	struct dmar_drhd_unit drhd;
+	struct dmar_dev_scope scope;
+
 	struct pci_dev pdev;
 	struct pci_bus bus;
+	struct pci_sysdata sysdata;
 	u8 config[PCI_CFG_SPACE_EXP_SIZE];
+	unsigned int nr_undefined;
 	struct dev_iommu dev_iommu;
 	struct device_domain_info info;
 };
 
 void fake_unit_start(struct kunit *test, struct fake_unit *unit);
+void fake_unit_start_unprobed(struct kunit *test, struct fake_unit *unit);
 void fake_unit_stop(struct fake_unit *unit);
 void fake_unit_forget(struct fake_unit *unit);
 unsigned int fake_unit_count(struct fake_unit *unit, u64 type, u32 pasid);
