@@ -174,3 +174,24 @@ iommu_fault_find_target(struct device *dev, const struct iommu_fault *fault)
 		return NULL;
 	return target;
 }
+
+/**
+ * iommu_fault_note_refusal - Tell that a group of page requests was refused
+ * @dev: the device that sent it
+ * @fault: its last request, which will not be reported
+ *
+ * For a driver whose hardware can have only so many that are not answered, where
+ * a device has its part of them. The driver answers the group itself.
+ */
+void iommu_fault_note_refusal(struct device *dev,
+			      const struct iommu_fault *fault)
+{
+	struct dev_iommu *param = dev->iommu;
+	const struct iommu_fault_target *target;
+
+	mutex_lock(&param->lock);
+	target = iommu_fault_find_target(dev, fault);
+	if (target && target->note_refusal)
+		target->note_refusal(target);
+	mutex_unlock(&param->lock);
+}

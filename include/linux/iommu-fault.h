@@ -20,12 +20,15 @@ struct device;
  *	the IOMMU driver then answers a last request, and discards what cannot
  *	be answered. Called with a mutex of the device held, mostly in the
  *	IOMMU's interrupt thread: it may sleep, but not wait for a user.
+ * @note_refusal: optional: the IOMMU driver has refused a group of page requests
+ *	and will not report it. Called as @report is.
  * @all_pasids: set for IOMMU_NO_PASID, it takes the faults of all PASIDs that
  *	have no target of their own
  */
 struct iommu_fault_target {
 	int (*report)(const struct iommu_fault_target *target,
 		      struct device *dev, const struct iommu_fault *fault);
+	void (*note_refusal)(const struct iommu_fault_target *target);
 	bool all_pasids;
 };
 
@@ -40,6 +43,8 @@ void iommu_fault_drain(struct device *dev);
 int iommu_fault_respond(struct device *dev,
 			const struct iommu_fault_page_request *prm,
 			enum iommu_page_response_code code);
+void iommu_fault_note_refusal(struct device *dev,
+			      const struct iommu_fault *fault);
 
 /* For IOMMU drivers and the core of the IOMMU subsystem */
 

@@ -37,7 +37,7 @@ struct mem_cgroup;
  * @read: those read, each at its cookie modulo the size
  * @next_cookie: for the next group that is read
  * @nr_requests: in all groups, also those that are not complete
- * @nr_refused: groups refused at once since there was no room
+ * @nr_refused: groups refused at once since there was no room, here or in the IOMMU
  * @memcg: what the groups are charged to, that of whoever made the queue, or NULL
  */
 struct iommufd_fault_queue {

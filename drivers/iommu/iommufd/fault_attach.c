@@ -195,6 +195,14 @@ static int fault_report(const struct iommu_fault_target *target,
 	return 0;
 }
 
+static void fault_note_refusal(const struct iommu_fault_target *target)
+{
+	struct iommufd_fault_attach *attach =
+		container_of(target, struct iommufd_fault_attach, target);
+
+	iommufd_fault_queue_uncharge(attach->queue, 0, true);
+}
+
 /* ---- Moves ---- */
 
 /* A guest that owns the table of its PASIDs gets the faults of all of them */
@@ -216,6 +224,7 @@ fault_attach_alloc(struct iommufd_device *idev, ioasid_t pasid,
 	if (!attach)
 		return NULL;
 	attach->target.report = fault_report;
+	attach->target.note_refusal = fault_note_refusal;
 	attach->target.all_pasids = owns_pasids(idev, pasid, hwpt);
 	attach->queue = hwpt->fault->queue;
 	iommufd_eventq_get(&attach->queue->eventq);

@@ -19,6 +19,7 @@
 #define FAKE_SHIFT	7
 #define FAKE_ENTRIES	BIT(FAKE_SHIFT)
 #define FAKE_FAULTS	32
+#define FAKE_STALLS	1024
 
 /**
  * struct fake_smmu - the SMMU
@@ -56,6 +57,7 @@ struct fake_smmu {
  * @target: takes faults
  * @answer: what @target returns
  * @nr: how many it took
+ * @nr_refused: of how many it was told that they are refused
  * @faults: the first of them
  */
 struct fake_dev {
@@ -67,6 +69,7 @@ struct fake_dev {
 	struct iommu_fault_target target;
 	int answer;
 	unsigned int nr;
+	unsigned int nr_refused;
 	struct iommu_fault faults[FAKE_FAULTS];
 };
 
@@ -105,6 +108,8 @@ static inline struct fake_smmu *fake_smmu_alloc(struct kunit *test)
 	mutex_init(&smmu->streams_mutex);
 	mutex_init(&smmu->evtq.q.lock);
 	mutex_init(&smmu->priq.q.lock);
+	spin_lock_init(&smmu->evtq.stalls_lock);
+	smmu->evtq.max_stalls = FAKE_STALLS;
 	smmu->streams = RB_ROOT;
 	INIT_LIST_HEAD(&smmu->vsmmus);
 	fake_queue_init(&smmu->evtq.q, fake->evtq, EVTQ_ENT_DWORDS,
@@ -130,6 +135,11 @@ static inline int fake_report(const struct iommu_fault_target *target,
 		fd->faults[fd->nr] = *fault;
 	fd->nr++;
 	return fd->answer;
+}
+
+static inline void fake_note_refusal(const struct iommu_fault_target *target)
+{
+	container_of(target, struct fake_dev, target)->nr_refused++;
 }
 
 static inline bool fake_stream_less(struct rb_node *a, const struct rb_node *b)
@@ -166,6 +176,7 @@ static inline struct fake_dev *fake_dev_alloc(struct kunit *test,
 	fd->stream.master = &fd->master;
 	rb_add(&fd->stream.node, &fake->smmu.streams, fake_stream_less);
 	fd->target.report = fake_report;
+	fd->target.note_refusal = fake_note_refusal;
 	return fd;
 }
 

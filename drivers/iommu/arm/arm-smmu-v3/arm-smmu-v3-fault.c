@@ -9,6 +9,7 @@
  * to the host.
  */
 #include <linux/bitfield.h>
+#include <linux/iommu-fault.h>
 #include <linux/ratelimit.h>
 
 #include "arm-smmu-v3-fault.h"
@@ -32,14 +33,19 @@ static int resume(struct arm_smmu_device *smmu, u32 sid, u16 stag, u64 action)
 	return arm_smmu_cmdq_issue_cmdlist(smmu, cmd, 1, false);
 }
 
-static int respond_stall(struct arm_smmu_device *smmu, u32 sid,
+static int respond_stall(struct arm_smmu_master *master, u64 origin,
 			 const struct iommu_page_response *resp)
 {
+	u32 sid = FIELD_GET(ARM_SMMU_ORIGIN_SID, origin);
 	u64 action = CMDQ_RESUME_0_RESP_ABORT;
+	int rc;
 
 	if (resp->code == IOMMU_PAGE_RESP_SUCCESS)
 		action = CMDQ_RESUME_0_RESP_RETRY;
-	return resume(smmu, sid, resp->grpid, action);
+	rc = resume(master->smmu, sid, resp->grpid, action);
+	if (origin & ARM_SMMU_ORIGIN_PLACE)
+		arm_smmu_give_place(master);
+	return rc;
 }
 
 /**
@@ -55,7 +61,6 @@ int arm_smmu_page_response(struct device *dev, struct iommu_fault_event *evt,
 {
 	struct arm_smmu_master *master = dev_iommu_priv_get(dev);
 	u64 origin = evt->fault.prm.private_data[0];
-	u32 sid = FIELD_GET(ARM_SMMU_ORIGIN_SID, origin);
 
 	switch (resp->code) {
 	case IOMMU_PAGE_RESP_SUCCESS:
@@ -66,8 +71,10 @@ int arm_smmu_page_response(struct device *dev, struct iommu_fault_event *evt,
 		return -EINVAL;
 	}
 	if (origin & ARM_SMMU_ORIGIN_STALL)
-		return respond_stall(master->smmu, sid, resp);
-	return arm_smmu_respond_pri(master, sid, resp);
+		return respond_stall(master, origin, resp);
+	return arm_smmu_respond_pri(master,
+				    FIELD_GET(ARM_SMMU_ORIGIN_SID, origin),
+				    resp);
 }
 
 /* ---- Events ---- */
@@ -97,6 +104,25 @@ static bool is_below_guest(const struct arm_smmu_master *master, const u64 *evt)
 	return master->nested && evt[1] & EVTQ_1_S2;
 }
 
+/* To the kernel, or to somebody who has a place for it; else he is told that not */
+static int report_placed(struct arm_smmu_master *master,
+			 struct iommu_fault_event *event)
+{
+	int rc;
+
+	if (READ_ONCE(master->sva_enabled))
+		return iommu_report_device_fault(master->dev, event);
+	if (!arm_smmu_take_place(master)) {
+		iommu_fault_note_refusal(master->dev, &event->fault);
+		return -ENOSPC;
+	}
+	event->fault.prm.private_data[0] |= ARM_SMMU_ORIGIN_PLACE;
+	rc = iommu_report_device_fault(master->dev, event);
+	if (rc)
+		arm_smmu_give_place(master);
+	return rc;
+}
+
 static int report_stall(struct arm_smmu_master *master, const u64 *evt)
 {
 	struct iommu_fault_event event = {
@@ -118,7 +144,7 @@ static int report_stall(struct arm_smmu_master *master, const u64 *evt)
 		event.fault.prm.flags |= IOMMU_FAULT_PAGE_REQUEST_PASID_VALID;
 		event.fault.prm.pasid = FIELD_GET(EVTQ_0_SSID, evt[0]);
 	}
-	return iommu_report_device_fault(master->dev, &event);
+	return report_placed(master, &event);
 }
 
 /* Has somebody taken it who will answer? */
@@ -234,6 +260,8 @@ void arm_smmu_probe_faults(struct arm_smmu_master *master)
 {
 	ratelimit_state_init(&master->event_rs, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
+	if (master->stall_enabled)
+		arm_smmu_add_stalling(master);
 	arm_smmu_probe_pri(master);
 }
 
@@ -337,4 +365,5 @@ void arm_smmu_end_faults(struct arm_smmu_master *master)
 		arm_smmu_cmdq_issue_cmdlist(smmu, cmd, 1, true);
 	}
 	drain_events(smmu);
+	arm_smmu_remove_stalling(master);
 }

@@ -18,6 +18,7 @@ struct arm_smmu_ste;
  */
 #define ARM_SMMU_ORIGIN_SID		GENMASK_ULL(31, 0)
 #define ARM_SMMU_ORIGIN_STALL		BIT_ULL(32)
+#define ARM_SMMU_ORIGIN_PLACE		BIT_ULL(33)	/* to be given back */
 
 /* arm-smmu-v3-queue.c */
 typedef void (*arm_smmu_record_fn)(struct arm_smmu_device *smmu, u64 *record);
@@ -37,6 +38,12 @@ int arm_smmu_enable_iopf(struct arm_smmu_master *master);
 int arm_smmu_disable_iopf(struct arm_smmu_master *master);
 void arm_smmu_drain_faults(struct device *dev);
 void arm_smmu_end_faults(struct arm_smmu_master *master);
+
+/* arm-smmu-v3-stall.c */
+void arm_smmu_add_stalling(struct arm_smmu_master *master);
+void arm_smmu_remove_stalling(struct arm_smmu_master *master);
+bool arm_smmu_take_place(struct arm_smmu_master *master);
+void arm_smmu_give_place(struct arm_smmu_master *master);
 
 /* arm-smmu-v3-pri.c */
 irqreturn_t arm_smmu_priq_thread(int irq, void *smmu);

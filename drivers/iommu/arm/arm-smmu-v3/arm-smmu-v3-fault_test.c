@@ -48,6 +48,7 @@ static int fault_test_init(struct kunit *test)
 	t->fake->smmu.features = ARM_SMMU_FEAT_STALLS;
 	t->fd = fake_dev_alloc(test, t->fake, SID);
 	t->fd->master.stall_enabled = true;
+	arm_smmu_add_stalling(&t->fd->master);
 	return 0;
 }
 
@@ -496,6 +497,7 @@ static int report_to_full_queue(const struct iommu_fault_target *target,
 			   VA);
 	}
 	stalling->fd->nr++;
+	iommu_fault_respond(dev, &fault->prm, IOMMU_PAGE_RESP_INVALID);
 	return 0;
 }
 

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Places of transactions that stall. An SMMU has so many (IDR5.STALL_MAX): where
+ * all are taken, what faults on any device waits without being told, until one
+ * is given back (Arm IHI 0070, 3.12.2.1). Whose faults user space answers can
+ * keep those that he has for good.
+ *
+ * So half of the places are the devices' own, each has the same number of them.
+ * The other half they have together, but no device takes one of these if it has
+ * as many of them as are left. What is above that is aborted at once, and all
+ * devices have places whatever one does.
+ *
+ * The kernel itself, which does SVA, answers each stall, and is not bounded.
+ */
+#include <linux/minmax.h>
+#include <linux/spinlock.h>
+
+#include "arm-smmu-v3-fault.h"
+
+/* Places that are a device's own; none if there are more devices than places */
+static unsigned int own_places(const struct arm_smmu_evtq *evtq)
+{
+	unsigned int devices = max(evtq->nr_stalling, 1U);
+
+	if (evtq->max_stalls / devices < 2)
+		return evtq->max_stalls / devices;
+	return evtq->max_stalls / 2 / devices;
+}
+
+static unsigned int common_places(const struct arm_smmu_evtq *evtq)
+{
+	return evtq->max_stalls - max(evtq->nr_stalling, 1U) * own_places(evtq);
+}
+
+/**
+ * arm_smmu_add_stalling - Count a device among those that have places
+ * @master: The device, which can stall
+ */
+void arm_smmu_add_stalling(struct arm_smmu_master *master)
+{
+	struct arm_smmu_evtq *evtq = &master->smmu->evtq;
+
+	spin_lock(&evtq->stalls_lock);
+	evtq->nr_stalling++;
+	spin_unlock(&evtq->stalls_lock);
+}
+
+/**
+ * arm_smmu_remove_stalling - Give back all places of a device, and its own
+ * @master: The device, of which nothing waits any more
+ */
+void arm_smmu_remove_stalling(struct arm_smmu_master *master)
+{
+	struct arm_smmu_evtq *evtq = &master->smmu->evtq;
+
+	spin_lock(&evtq->stalls_lock);
+	evtq->nr_stalling--;
+	evtq->nr_common -= master->nr_common_stalls;
+	master->nr_common_stalls = 0;
+	master->nr_own_stalls = 0;
+	spin_unlock(&evtq->stalls_lock);
+}
+
+/**
+ * arm_smmu_take_place - Let a transaction of a device have its place
+ * @master: The device
+ *
+ * Return: false if the device has too many; else there is to be an
+ * arm_smmu_give_place() when the transaction is answered.
+ */
+bool arm_smmu_take_place(struct arm_smmu_master *master)
+{
+	struct arm_smmu_evtq *evtq = &master->smmu->evtq;
+	unsigned int common;
+	bool has = true;
+
+	spin_lock(&evtq->stalls_lock);
+	common = common_places(evtq);
+	if (master->nr_own_stalls < own_places(evtq)) {
+		master->nr_own_stalls++;
+	} else if (evtq->nr_common < common &&
+		   master->nr_common_stalls < common - evtq->nr_common) {
+		master->nr_common_stalls++;
+		evtq->nr_common++;
+	} else {
+		has = false;
+	}
+	spin_unlock(&evtq->stalls_lock);
+	return has;
+}
+
+/**
+ * arm_smmu_give_place - Take back a place of a device
+ * @master: The device, a transaction of which is answered
+ */
+void arm_smmu_give_place(struct arm_smmu_master *master)
+{
+	struct arm_smmu_evtq *evtq = &master->smmu->evtq;
+
+	spin_lock(&evtq->stalls_lock);
+	if (master->nr_common_stalls) {
+		master->nr_common_stalls--;
+		evtq->nr_common--;
+	} else if (!WARN_ON(!master->nr_own_stalls)) {
+		master->nr_own_stalls--;
+	}
+	spin_unlock(&evtq->stalls_lock);
+}
