@@ -59,8 +59,30 @@ use() {
 
 build() {
 	# shellcheck disable=SC2154 # arch.sh sets cross and cc
-	make -C "$tree" O="$out" ARCH="$arch" CROSS_COMPILE="$cross" CC="$cc" \
+	make -C "$tree" O="$out" ARCH="$arch" CROSS_COMPILE="$cross" \
+		CC="$here/series-cc.sh $cc" objtool-enabled= \
 		-s -j"${JOBS:-$(nproc)}" "$@"
+}
+
+# What an architecture's build depends on, of all that git has in its index
+content() {
+	case $arch in
+	x86) other='arch/arm64/\|drivers/iommu/arm/' ;;
+	arm64) other='arch/x86/\|drivers/iommu/intel/' ;;
+	esac
+	in_tree ls-files -s | grep -v "	Documentation/\|	tools/\|	MAINTAINERS$" |
+		grep -v "	\($other\).*[.][ch]$" | git hash-object --stdin
+}
+
+# Files that differ from what was compiled last: series-cc.sh parses the others that include
+# them. Where an option may have changed, all are compiled that depend on it.
+list_touched() {
+	export SERIES_TOUCHED="$out/.touched" SERIES_TREE="$tree"
+	before=$(cat "$out/.compiled" 2>/dev/null || :)
+	rm -f "$out/.compiled" "$out/.touched"
+	[ -n "$before" ] || return 0
+	in_tree diff --name-only "$before" "$files" >"$out/.touched"
+	! grep -q Kconfig "$out/.touched" || rm "$out/.touched"
 }
 
 # Objects of the base that the series touches, beside those of IOMMU and VFIO. What other
@@ -94,17 +116,19 @@ undefined() {
 			END { for (name in used) if (!(name in defined)) print name }' | sort
 }
 
-# A step was compiled before if its files, its options and the compiler are the same.
+# A step was compiled before if what it has for this architecture, its options and the
+# compiler are the same.
 step() {
 	log=$work/$arch-$number.log
 	began=$(date +%s)
 	printf '[%d/%d] %s %s  ' "$number" "$total" "$arch" "$name"
 	# shellcheck disable=SC2086
-	as=$arch-$({ cat $fragments; "${cross}gcc" --version; echo "$files"; } |
+	as=$arch-$({ cat $fragments "$here/series-cc.sh"; "${cross}gcc" --version; content; } |
 		git hash-object --stdin)
 	if [ -f "$work/passed/$as" ]; then
 		echo "compiled before"
-	elif compile >"$log" 2>&1; then
+	elif list_touched && compile >"$log" 2>&1; then
+		echo "$files" >"$out/.compiled"
 		undefined >"$work/passed/$as"
 		rm "$log"
 		echo "$(($(date +%s) - began))s"
