@@ -342,7 +342,8 @@ struct iommu_ioas_map {
  * - EPERM: the area is to be WRITEABLE, and the file is sealed against writes.
  * - EFAULT: the file has become shorter since, or its memory is broken.
  * - ENOMEM: also where the file system has no room to fill a hole in the file.
- * - ENODEV: the device of the dma-buf has been closed.
+ * - ENODEV: the device of the dma-buf has been closed, or its memory is not to be
+ *   touched now, as in a reset.
  */
 struct iommu_ioas_map_file {
 	__u32 size;
@@ -1106,8 +1107,9 @@ struct iommu_viommu_arm_smmuv3_invalidate {
  *   is not there.
  * - EOPNOTSUPP: the hardware behind the object has no such invalidation, or an
  *   entry has an unknown flag.
- * - EIO: an entry is a command that a guest may not give, or the hardware
- *   failed.
+ * - EIO: an entry is a command that a guest may not give or that the hardware
+ *   would refuse, as one of an SMMUv3 for a virtual id that is not there; or the
+ *   hardware failed.
  * - E2BIG: an entry is longer than the kernel knows, and not zero there.
  * - EINTR: a signal came. Call again with the entries that are left.
  */
