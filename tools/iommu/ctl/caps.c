@@ -62,6 +62,7 @@ static void decode_kernel(const struct caps_kernel *kernel, struct caps *caps)
 	bool ats = !(kernel->capabilities & IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED);
 	unsigned int bits = kernel->max_pasid_log2;
 
+	cap_bool(caps, "kernel_nesting", "kernel: nesting", kernel->nesting, "");
 	cap_bool(caps, "kernel_dirty_tracking", "kernel: dirty tracking", dirty, "");
 	cap_number(caps, "kernel_pasid_bits", "kernel: PASIDs", bits,
 		   bits ? "%u bits" : "none", bits);

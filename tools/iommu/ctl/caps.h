@@ -23,10 +23,11 @@ struct caps {
 	struct cap list[40];
 };
 
-/* The kernel's own answer, in the struct of the ioctl */
+/* The kernel's own answer, in the struct of the ioctl, and what it did when asked to */
 struct caps_kernel {
 	uint64_t capabilities;
 	uint8_t max_pasid_log2;
+	bool nesting;
 };
 
 /*

@@ -111,6 +111,43 @@ static int bind_device(int device, int iommufd, const char *path, __u32 *id)
 	return 0;
 }
 
+/*
+ * Can a guest's tables be put above ours? What the registers announce need not be in
+ * the IOMMU's driver, so try; it goes with the iommufd, which is ours. 1, or 0, or -1
+ * after a complaint.
+ */
+static int can_nest(int iommufd, __u32 dev_id, __u32 type)
+{
+	struct iommu_ioas_alloc ioas = { .size = sizeof(ioas) };
+	struct iommu_hwpt_alloc parent = {
+		.size = sizeof(parent),
+		.flags = IOMMU_HWPT_ALLOC_NEST_PARENT,
+		.dev_id = dev_id,
+	};
+	struct iommu_viommu_alloc viommu = {
+		.size = sizeof(viommu),
+		.type = IOMMU_VIOMMU_TYPE_ARM_SMMUV3,
+		.dev_id = dev_id,
+	};
+
+	if (ioctl(iommufd, IOMMU_IOAS_ALLOC, &ioas))
+		goto failed;
+	parent.pt_id = ioas.out_ioas_id;
+	if (ioctl(iommufd, IOMMU_HWPT_ALLOC, &parent))
+		goto failed;
+	viommu.hwpt_id = parent.out_hwpt_id;
+	if (type == IOMMU_HW_INFO_TYPE_ARM_SMMUV3 &&
+	    ioctl(iommufd, IOMMU_VIOMMU_ALLOC, &viommu))
+		goto failed;
+	return 1;
+
+failed:
+	if (errno == EOPNOTSUPP)
+		return 0;
+	complain("cannot try nesting: %s", strerror(errno));
+	return -1;
+}
+
 static void print_raw(const struct iommu_hw_info *info, const unsigned char *data,
 		      size_t length)
 {
@@ -123,12 +160,13 @@ static void print_raw(const struct iommu_hw_info *info, const unsigned char *dat
 }
 
 static void print_info(const char *path, const char *name, const struct iommu_hw_info *info,
-		       const unsigned char *data, size_t room, bool json)
+		       const unsigned char *data, size_t room, bool nesting, bool json)
 {
 	size_t length = info->data_len < room ? info->data_len : room;
 	const struct caps_kernel kernel = {
 		.capabilities = info->out_capabilities,
 		.max_pasid_log2 = info->out_max_pasid_log2,
+		.nesting = nesting,
 	};
 	struct caps caps;
 	bool known;
@@ -162,6 +200,7 @@ static int ask(const char *path, int device, int iommufd, bool json)
 		.data_len = sizeof(data),
 		.data_uptr = (uintptr_t)&data,
 	};
+	int nesting;
 	char *name;
 
 	if (bind_device(device, iommufd, path, &info.dev_id))
@@ -170,8 +209,11 @@ static int ask(const char *path, int device, int iommufd, bool json)
 		complain("%s: IOMMU_GET_HW_INFO: %s", path, strerror(errno));
 		return EXIT_FAILED;
 	}
+	nesting = can_nest(iommufd, info.dev_id, info.out_data_type);
+	if (nesting < 0)
+		return EXIT_FAILED;
 	name = device_name(device);
-	print_info(path, name, &info, data.bytes, sizeof(data), json);
+	print_info(path, name, &info, data.bytes, sizeof(data), nesting, json);
 	free(name);
 	return EXIT_OK;
 }

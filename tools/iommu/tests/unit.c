@@ -228,6 +228,7 @@ static void test_vtd(void)
 		.capabilities = IOMMU_HW_CAP_DIRTY_TRACKING |
 				IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED,
 		.max_pasid_log2 = 20,
+		.nesting = true,
 	};
 	struct caps caps;
 
@@ -245,6 +246,7 @@ static void test_vtd(void)
 	CHECK(same("4 KiB, 2 MiB, 1 GiB", cap(&caps, "stage2_pages")->words));
 	CHECK(cap(&caps, "caching_mode")->number == 1);
 	CHECK(cap(&caps, "domains")->number == 65536);
+	CHECK(cap(&caps, "kernel_nesting")->number == 1);
 	CHECK(cap(&caps, "kernel_dirty_tracking")->number == 1);
 	CHECK(cap(&caps, "kernel_pasid_bits")->number == 20);
 	CHECK(cap(&caps, "kernel_ats")->number == 0);
@@ -256,9 +258,9 @@ static void test_vtd(void)
 
 	/* Too little of it, or of a make that is not known: only what the kernel said */
 	CHECK(!caps_decode(IOMMU_HW_INFO_TYPE_INTEL_VTD, &info, 16, &kernel, &caps));
-	CHECK(caps.nr == 3);
+	CHECK(caps.nr == 4);
 	CHECK(!caps_decode(77, &info, sizeof(info), &kernel, &caps));
-	CHECK(caps.nr == 3 && same("unknown", caps.iommu));
+	CHECK(caps.nr == 4 && same("unknown", caps.iommu));
 }
 
 /* As QEMU's SMMUv3 with both stages says */
@@ -274,6 +276,7 @@ static void test_smmuv3(void)
 	CHECK(caps_decode(IOMMU_HW_INFO_TYPE_ARM_SMMUV3, &info, sizeof(info), &kernel, &caps));
 	CHECK(same("Arm SMMUv3", caps.iommu));
 	CHECK(cap(&caps, "nesting")->number == 1);
+	CHECK(cap(&caps, "kernel_nesting")->number == 0);
 	CHECK(cap(&caps, "pasid_bits")->number == 0);
 	CHECK(cap(&caps, "pri")->number == 0);
 	CHECK(same("cannot stall", cap(&caps, "stall")->words));

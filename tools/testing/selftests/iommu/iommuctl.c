@@ -307,6 +307,8 @@ TEST_F(iommuctl_info, tells_what_the_iommu_can_do)
 	EXPECT_TEXT("  granules                   4 KiB, 16 KiB, 64 KiB\n");
 #endif
 	EXPECT_TEXT("  page requests (PRI) ");
+	/* VT-d's driver does not nest; an SMMU needs FWB for it, or ACPI's CANWBS */
+	EXPECT_TEXT("  kernel: nesting            no\n");
 	EXPECT_TEXT("  kernel: dirty tracking ");
 
 	/* By its other names, and again: it was let go. */
