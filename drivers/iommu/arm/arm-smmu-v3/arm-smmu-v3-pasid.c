@@ -8,16 +8,23 @@
  * its own as long as it has such: copies of the CDs of its domains, the first
  * that of the domain without a PASID.
  *
+ * Not all of a CD can change at once, but the address of the table can, which is in
+ * one dword of the STE. So where one domain takes the place of another, the device
+ * gets another table that differs in that CD, and its DMA goes on.
+ *
  * The core holds the mutex of the device's group. arm_smmu_asid_lock guards what
  * is a copy of what.
  */
 #include <linux/bitfield.h>
+#include <linux/dma-mapping.h>
 #include <linux/slab.h>
 
 #include "arm-smmu-v3-pasid.h"
 #include "arm-smmu-v3-ste.h"
 
 #define ATC_INV_ALL		FIELD_PREP(CMDQ_ATC_1_SIZE, ATC_INV_SIZE_ALL)
+#define CTXDESC_CD_SIZE		(CTXDESC_CD_DWORDS << 3)
+#define CTXDESC_L2_SIZE		(CTXDESC_L2_ENTRIES * CTXDESC_CD_SIZE)
 
 /* ---- Descriptors ---- */
 
@@ -53,8 +60,8 @@ static void forget_pages(struct arm_smmu_master *master, u32 ssid)
 }
 
 /*
- * Not all of a CD can change at once. One that is in use translates nothing in
- * between, and does not say so: its DMA aborts, or stalls if it can.
+ * One that is in use translates nothing in between, and does not say so: its DMA
+ * aborts, or stalls if it can.
  */
 static void write_cd(struct arm_smmu_master *master, u32 ssid, __le64 *to,
 		     const __le64 *from)
@@ -90,25 +97,72 @@ static __le64 *own_cd(struct arm_smmu_master *master, u32 ssid)
 static void copy_cd(struct arm_smmu_master *master, u32 ssid,
 		    struct arm_smmu_domain *smmu_domain)
 {
+	const __le64 *from = arm_smmu_get_cd_ptr(smmu_domain, 0);
+	__le64 *to = own_cd(master, ssid);
+
 	lockdep_assert_held(&arm_smmu_asid_lock);
 
-	write_cd(master, ssid, own_cd(master, ssid),
-		 arm_smmu_get_cd_ptr(smmu_domain, 0));
+	/* It came with another table */
+	if (!memcmp(to, from, CTXDESC_CD_SIZE))
+		forget_cd(master, ssid);
+	else
+		write_cd(master, ssid, to, from);
 }
 
 /* ---- The table ---- */
+
+/**
+ * struct own_cds - A device's own table of CDs, and what the next one is made of
+ * @now: the table, for the functions that know those of domains
+ * @spare: room for one, linear or of level 1; NULL until it is needed
+ * @spare_leaf: where @now has two levels, room for one of level 2
+ */
+struct own_cds {
+	struct arm_smmu_domain now;
+	struct arm_smmu_l1_ctx_desc spare;
+	struct arm_smmu_l1_ctx_desc spare_leaf;
+};
+
+static struct own_cds *to_own_cds(struct arm_smmu_master *master)
+{
+	return container_of(master->cds, struct own_cds, now);
+}
+
+static size_t table_size(const struct arm_smmu_ctx_desc_cfg *cfg)
+{
+	return cfg->num_l1_ents *
+	       (cfg->l1_desc ? CTXDESC_L1_DESC_DWORDS << 3 : CTXDESC_CD_SIZE);
+}
+
+static bool make_room(struct device *dev, struct arm_smmu_l1_ctx_desc *room,
+		      size_t size)
+{
+	if (!room->l2ptr)
+		room->l2ptr = dmam_alloc_coherent(dev, size, &room->l2ptr_dma,
+						  GFP_KERNEL | __GFP_NOWARN);
+	return room->l2ptr;
+}
+
+static void free_room(struct device *dev, struct arm_smmu_l1_ctx_desc *room,
+		      size_t size)
+{
+	if (room->l2ptr)
+		dmam_free_coherent(dev, size, room->l2ptr, room->l2ptr_dma);
+}
 
 /* It is kept for the next time, until the device goes */
 static int make_table(struct arm_smmu_master *master)
 {
 	struct arm_smmu_domain *cds;
+	struct own_cds *own;
 	int rc;
 
 	if (master->cds)
 		return 0;
-	cds = kzalloc(sizeof(*cds), GFP_KERNEL_ACCOUNT);
-	if (!cds)
+	own = kzalloc(sizeof(*own), GFP_KERNEL_ACCOUNT);
+	if (!own)
 		return -ENOMEM;
+	cds = &own->now;
 	cds->smmu = master->smmu;
 	cds->s1_cfg.s1cdmax = master->ssid_bits;
 	/* Nobody is attached to it: what the SMMU is to forget is said here */
@@ -116,7 +170,7 @@ static int make_table(struct arm_smmu_master *master)
 	spin_lock_init(&cds->devices_lock);
 	rc = arm_smmu_alloc_cd_tables(cds);
 	if (rc) {
-		kfree(cds);
+		kfree(own);
 		return rc;
 	}
 	master->cds = cds;
@@ -129,12 +183,62 @@ static int make_table(struct arm_smmu_master *master)
  */
 void arm_smmu_free_cds(struct arm_smmu_master *master)
 {
+	struct device *dev = master->smmu->dev;
+	struct own_cds *own;
+
 	if (!master->cds)
 		return;
 	WARN_ON(master->nr_pasids);
-	arm_smmu_free_cd_tables(master->cds);
-	kfree(master->cds);
+	own = to_own_cds(master);
+	free_room(dev, &own->spare, table_size(&own->now.s1_cfg.cdcfg));
+	free_room(dev, &own->spare_leaf, CTXDESC_L2_SIZE);
+	arm_smmu_free_cd_tables(&own->now);
+	kfree(own);
 	master->cds = NULL;
+}
+
+/* Of level 2, the CD is in one part; the others are in both tables */
+static void next_leaf(struct own_cds *own, u32 ssid)
+{
+	u32 i = ssid >> CTXDESC_SPLIT;
+	struct arm_smmu_l1_ctx_desc *leaf = &own->now.s1_cfg.cdcfg.l1_desc[i];
+
+	memcpy(own->spare_leaf.l2ptr, leaf->l2ptr, CTXDESC_L2_SIZE);
+	swap(*leaf, own->spare_leaf);
+	own->spare.l2ptr[i] = cpu_to_le64((leaf->l2ptr_dma &
+					   CTXDESC_L1_DESC_L2PTR_MASK) |
+					  CTXDESC_L1_DESC_V);
+}
+
+/*
+ * Make another table in which a PASID has the CD of a domain. The SMMU uses it when
+ * the STE has been written. Without memory for it, the CD has to be written where it
+ * is: see write_cd().
+ */
+static bool next_table(struct arm_smmu_master *master, u32 ssid,
+		       struct arm_smmu_domain *smmu_domain)
+{
+	struct own_cds *own = to_own_cds(master);
+	struct arm_smmu_ctx_desc_cfg *cfg = &own->now.s1_cfg.cdcfg;
+	struct device *dev = master->smmu->dev;
+	size_t size = table_size(cfg);
+
+	lockdep_assert_held(&arm_smmu_asid_lock);
+
+	if (!make_room(dev, &own->spare, size) ||
+	    (cfg->l1_desc && !make_room(dev, &own->spare_leaf,
+					CTXDESC_L2_SIZE)))
+		return false;
+	memcpy(own->spare.l2ptr, cfg->cdtab, size);
+	if (cfg->l1_desc)
+		next_leaf(own, ssid);
+	swap(cfg->cdtab, own->spare.l2ptr);
+	swap(cfg->cdtab_dma, own->spare.l2ptr_dma);
+	memcpy(own_cd(master, ssid), arm_smmu_get_cd_ptr(smmu_domain, 0),
+	       CTXDESC_CD_SIZE);
+	/* The SMMU can read it as soon as the STE has its address */
+	dma_wmb();
+	return true;
 }
 
 /**
@@ -161,9 +265,25 @@ void arm_smmu_set_ste_cds(struct arm_smmu_ste *ste,
 }
 
 /**
+ * arm_smmu_prepare_domain_cd - Make the table for another domain without a PASID
+ * @master: The device, whose STE is going to be written; if it has PASIDs, under
+ *	arm_smmu_asid_lock until arm_smmu_copy_domain_cd()
+ * @smmu_domain: The domain
+ *
+ * May sleep.
+ */
+void arm_smmu_prepare_domain_cd(struct arm_smmu_master *master,
+				struct arm_smmu_domain *smmu_domain)
+{
+	if (master->nr_pasids)
+		next_table(master, 0, smmu_domain);
+}
+
+/**
  * arm_smmu_copy_domain_cd - Let DMA without a PASID go through another domain
- * @master: The device, whose domain has just changed; if it has PASIDs, under
- *	arm_smmu_asid_lock since before that
+ * @master: The device, whose domain has just changed, and whose STE is written
+ *
+ * Where there was no memory for another table the DMA stops for a moment.
  */
 void arm_smmu_copy_domain_cd(struct arm_smmu_master *master)
 {
@@ -307,6 +427,8 @@ int arm_smmu_set_dev_pasid(struct iommu_domain *domain, struct device *dev,
 
 	mutex_lock(&arm_smmu_asid_lock);
 	join(smmu_domain, new);
+	if (old && next_table(master, pasid, smmu_domain))
+		arm_smmu_install_ste_for_dev(master);
 	copy_cd(master, pasid, smmu_domain);
 	if (old)
 		left = find(to_smmu_domain(old), master, pasid);

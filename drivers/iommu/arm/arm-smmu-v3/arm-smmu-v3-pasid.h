@@ -30,6 +30,8 @@ void arm_smmu_remove_dev_pasid(struct device *dev, ioasid_t pasid,
 			       struct iommu_domain *domain);
 void arm_smmu_set_ste_cds(struct arm_smmu_ste *ste,
 			  const struct arm_smmu_master *master);
+void arm_smmu_prepare_domain_cd(struct arm_smmu_master *master,
+				struct arm_smmu_domain *smmu_domain);
 void arm_smmu_copy_domain_cd(struct arm_smmu_master *master);
 void arm_smmu_update_cd_copies(struct arm_smmu_domain *smmu_domain);
 void arm_smmu_free_cds(struct arm_smmu_master *master);

@@ -203,15 +203,23 @@ static void the_smmu_forgets_what_was(struct kunit *test)
 	count_cmds(t, 0);
 	KUNIT_ASSERT_EQ(test, 0, set(t, PASID, 1, -1));
 	KUNIT_EXPECT_EQ(test, 2, count_cmds(t, CFGI_CD(SID, PASID)));
-	/* From one to another: nothing, then the other, then that it is valid */
+	/* From one to another, by another table */
 	KUNIT_ASSERT_EQ(test, 0, set(t, PASID, 2, 1));
-	KUNIT_EXPECT_EQ(test, 3, count_cmds(t, CFGI_CD(SID, PASID)));
+	KUNIT_EXPECT_EQ(test, 1, count_cmds(t, CFGI_CD(SID, PASID)));
 	KUNIT_ASSERT_EQ(test, 0, set(t, 1, 2, -1));
 	KUNIT_EXPECT_EQ(test, 0, count_cmds(t, CFGI_STE(SID)));
 	unset(t, 1, 2);
 	KUNIT_EXPECT_EQ(test, 0, count_cmds(t, CFGI_STE(SID)));
 	unset(t, PASID, 2);
 	KUNIT_EXPECT_EQ(test, 1, count_cmds(t, CFGI_STE(SID)));
+}
+
+/* Without a PASID */
+static void enter(struct pasid_test *t, int domain)
+{
+	mutex_lock(&arm_smmu_asid_lock);
+	arm_smmu_enter_domain(&t->fd->master, &t->domains[domain], NULL);
+	mutex_unlock(&arm_smmu_asid_lock);
 }
 
 static void a_pasid_moves_alone(struct kunit *test)
@@ -227,9 +235,7 @@ static void a_pasid_moves_alone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2, t->fd->master.nr_pasids);
 
 	/* And so does what has no PASID */
-	mutex_lock(&arm_smmu_asid_lock);
-	arm_smmu_enter_domain(&t->fd->master, &t->domains[3], NULL);
-	mutex_unlock(&arm_smmu_asid_lock);
+	enter(t, 3);
 	KUNIT_EXPECT_EQ(test, own_table(t), table(t, SID));
 	expect_cd(test, 0, 3);
 	expect_cd(test, PASID, 2);
@@ -237,6 +243,116 @@ static void a_pasid_moves_alone(struct kunit *test)
 	unset(t, PASID, 2);
 	KUNIT_EXPECT_EQ(test, own_table(t), table(t, SID));
 	unset(t, 1, 1);
+	KUNIT_EXPECT_EQ(test, PTR(4), table(t, SID));
+}
+
+/* What the SMMU reads before and after a move are different tables, both whole */
+static void a_move_does_not_stop_dma(struct kunit *test)
+{
+	struct pasid_test *t = test->priv;
+	const __le64 *cds;
+	u64 first;
+
+	KUNIT_ASSERT_EQ(test, 0, set(t, PASID, 1, -1));
+	first = own_table(t);
+	cds = own_cd(t, 0);
+	count_cmds(t, 0);
+	enter(t, 3);
+	/* One dword of the STE, once */
+	KUNIT_EXPECT_EQ(test, 1, count_cmds(t, CFGI_STE(SID)));
+	KUNIT_EXPECT_NE(test, first, own_table(t));
+	KUNIT_EXPECT_EQ(test, own_table(t), table(t, SID));
+	expect_cd(test, 0, 3);
+	expect_cd(test, PASID, 1);
+	KUNIT_EXPECT_EQ(test, 0, memcmp(cds, t->cds[0], CTXDESC_CD_DWORDS * 8));
+	KUNIT_EXPECT_EQ(test, 0, memcmp(cds + PASID * CTXDESC_CD_DWORDS,
+					t->cds[1], CTXDESC_CD_DWORDS * 8));
+
+	/* A PASID does so too, and there is no third table */
+	cds = own_cd(t, 0);
+	KUNIT_ASSERT_EQ(test, 0, set(t, PASID, 2, 1));
+	KUNIT_EXPECT_EQ(test, 1, count_cmds(t, CFGI_STE(SID)));
+	KUNIT_EXPECT_EQ(test, first, own_table(t));
+	KUNIT_EXPECT_EQ(test, first, table(t, SID));
+	expect_cd(test, 0, 3);
+	expect_cd(test, PASID, 2);
+	KUNIT_EXPECT_EQ(test, 0, memcmp(cds + PASID * CTXDESC_CD_DWORDS,
+					t->cds[1], CTXDESC_CD_DWORDS * 8));
+
+	/* To where it is already, nothing has to be written; the new ASID counts */
+	enter(t, 3);
+	expect_cd(test, 0, 3);
+	t->cds[3][0] = cpu_to_le64(V | WITH_ASID(0x77));
+	mutex_lock(&arm_smmu_asid_lock);
+	arm_smmu_update_cd_copies(&t->domains[3]);
+	mutex_unlock(&arm_smmu_asid_lock);
+	expect_cd(test, 0, 3);
+	expect_cd(test, PASID, 2);
+	unset(t, PASID, 2);
+	KUNIT_EXPECT_EQ(test, PTR(4), table(t, SID));
+}
+
+static void without_memory_a_move_stops_it_for_a_moment(struct kunit *test)
+{
+	struct pasid_test *t = test->priv;
+	u64 first;
+
+	KUNIT_ASSERT_EQ(test, 0, set(t, PASID, 1, -1));
+	first = own_table(t);
+	/* No page is there */
+	t->pdev->dev.coherent_dma_mask = DMA_BIT_MASK(13);
+	count_cmds(t, 0);
+	enter(t, 3);
+	/* Nothing, then the other one, then that it is valid */
+	KUNIT_EXPECT_EQ(test, 3, count_cmds(t, CFGI_CD(SID, 0ULL)));
+	KUNIT_EXPECT_EQ(test, first, table(t, SID));
+	expect_cd(test, 0, 3);
+	KUNIT_ASSERT_EQ(test, 0, set(t, PASID, 2, 1));
+	KUNIT_EXPECT_EQ(test, 3, count_cmds(t, CFGI_CD(SID, PASID)));
+	KUNIT_EXPECT_EQ(test, first, table(t, SID));
+	expect_cd(test, PASID, 2);
+	expect_cd(test, 0, 3);
+	unset(t, PASID, 2);
+}
+
+/* Where the SMMU finds a part of level 2 */
+static u64 leaf(struct pasid_test *t, int i)
+{
+	return le64_to_cpu(t->fd->master.cds->s1_cfg.cdcfg.cdtab[i]);
+}
+
+static void only_a_part_of_two_levels_moves(struct kunit *test)
+{
+	struct pasid_test *t = test->priv;
+	u64 first, leaves[5];
+	int i;
+
+	t->fake->smmu.features |= ARM_SMMU_FEAT_2_LVL_CDTAB;
+	t->fd->master.ssid_bits = 13;
+	KUNIT_ASSERT_EQ(test, 0, set(t, 5000, 1, -1));
+	first = own_table(t);
+	for (i = 0; i < ARRAY_SIZE(leaves); i++)
+		leaves[i] = leaf(t, i);
+	KUNIT_ASSERT_EQ(test, 0, set(t, 5000, 2, 1));
+	KUNIT_EXPECT_NE(test, first, own_table(t));
+	KUNIT_EXPECT_EQ(test, own_table(t), table(t, SID));
+	for (i = 0; i < ARRAY_SIZE(leaves) - 1; i++)
+		KUNIT_EXPECT_EQ(test, leaves[i], leaf(t, i));
+	KUNIT_EXPECT_NE(test, leaves[4], leaf(t, 4));
+	KUNIT_EXPECT_EQ(test, 1, leaf(t, 4) & 1);
+	expect_cd(test, 0, 0);
+	expect_cd(test, 5000, 2);
+
+	/* A part that has come since is in the other table as well */
+	KUNIT_ASSERT_EQ(test, 0, set(t, 1025, 1, -1));
+	enter(t, 3);
+	KUNIT_EXPECT_EQ(test, first, table(t, SID));
+	KUNIT_EXPECT_NE(test, leaves[0], leaf(t, 0));
+	expect_cd(test, 0, 3);
+	expect_cd(test, 1025, 1);
+	expect_cd(test, 5000, 2);
+	unset(t, 1025, 1);
+	unset(t, 5000, 2);
 	KUNIT_EXPECT_EQ(test, PTR(4), table(t, SID));
 }
 
@@ -354,7 +470,10 @@ static struct kunit_case pasid_test_cases[] = {
 	KUNIT_CASE(a_pasid_is_of_one_device),
 	KUNIT_CASE(the_smmu_forgets_what_was),
 	KUNIT_CASE(a_pasid_moves_alone),
+	KUNIT_CASE(a_move_does_not_stop_dma),
+	KUNIT_CASE(without_memory_a_move_stops_it_for_a_moment),
 	KUNIT_CASE(a_table_has_two_levels_if_need_be),
+	KUNIT_CASE(only_a_part_of_two_levels_moves),
 	KUNIT_CASE(what_does_not_fit_is_refused),
 	KUNIT_CASE(copies_get_the_new_asid),
 	KUNIT_CASE(a_device_forgets_what_is_unmapped),
