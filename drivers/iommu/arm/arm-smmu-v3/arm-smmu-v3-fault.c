@@ -10,6 +10,7 @@
  */
 #include <linux/bitfield.h>
 #include <linux/iommu-fault.h>
+#include <linux/pci.h>
 #include <linux/ratelimit.h>
 
 #include "arm-smmu-v3-fault.h"
@@ -267,9 +268,15 @@ void arm_smmu_probe_faults(struct arm_smmu_master *master)
 
 /* ---- Who wants page requests ---- */
 
+/* PRI without ATS is nothing that PCIe knows: what the device does is undefined */
+static bool can_ask_now(struct arm_smmu_master *master)
+{
+	return master->pri_supported && to_pci_dev(master->dev)->ats_enabled;
+}
+
 /**
  * arm_smmu_enable_iopf - Let page requests of a device come
- * @master: The device
+ * @master: The device, which does PRI as soon as it does ATS
  *
  * Return: 0; -EINVAL where it cannot wait for an answer; -EBUSY where it may do
  * so already; what PCI says.
@@ -282,7 +289,7 @@ int arm_smmu_enable_iopf(struct arm_smmu_master *master)
 		return -EINVAL;
 	if (master->iopf_enabled)
 		return -EBUSY;
-	if (master->pri_supported) {
+	if (can_ask_now(master)) {
 		rc = arm_smmu_enable_pri(master);
 		if (rc)
 			return rc;
@@ -303,8 +310,7 @@ int arm_smmu_disable_iopf(struct arm_smmu_master *master)
 		return -EINVAL;
 	if (master->sva_enabled)
 		return -EBUSY;
-	if (master->pri_enabled)
-		arm_smmu_disable_pri(master);
+	arm_smmu_stop_pri(master);
 	master->iopf_enabled = false;
 	return 0;
 }
@@ -355,8 +361,7 @@ void arm_smmu_end_faults(struct arm_smmu_master *master)
 	u64 cmd[CMDQ_ENT_DWORDS] = {};
 	int i;
 
-	if (master->pri_enabled)
-		arm_smmu_disable_pri(master);
+	arm_smmu_stop_pri(master);
 	if (!master->stall_enabled)
 		return;
 	for (i = 0; i < master->num_streams; i++) {

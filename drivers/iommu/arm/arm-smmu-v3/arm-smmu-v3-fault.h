@@ -54,6 +54,13 @@ void arm_smmu_set_ste_pri(struct arm_smmu_ste *ste,
 			  const struct arm_smmu_master *master);
 int arm_smmu_enable_pri(struct arm_smmu_master *master);
 void arm_smmu_disable_pri(struct arm_smmu_master *master);
+void arm_smmu_start_pri(struct arm_smmu_master *master);
+void arm_smmu_stop_pri(struct arm_smmu_master *master);
 void arm_smmu_drain_pri(struct arm_smmu_master *master);
+
+/* arm-smmu-v3-ats.c */
+void arm_smmu_move_with_ats(struct arm_smmu_master *master,
+			    struct arm_smmu_domain *to,
+			    struct arm_smmu_nested_domain *nested);
 
 #endif /* _ARM_SMMU_V3_FAULT_H */

@@ -238,7 +238,7 @@ static void set_enabled(struct arm_smmu_master *master, bool enabled)
 
 /**
  * arm_smmu_enable_pri - Let a PCIe device ask for pages
- * @master: The device, one that supports it
+ * @master: The device, one that supports it, with ATS enabled
  *
  * Return: 0, or what PCI says.
  */
@@ -269,6 +269,31 @@ void arm_smmu_disable_pri(struct arm_smmu_master *master)
 	pci_disable_pri(to_pci_dev(master->dev));
 	arm_smmu_drain_pri(master);
 	set_enabled(master, false);
+}
+
+/**
+ * arm_smmu_start_pri - Let a device for which ATS was enabled ask for pages
+ * @master: The device; nothing is done if nobody wants its faults
+ *
+ * What it could not be let do it does not do: nobody waits for that.
+ */
+void arm_smmu_start_pri(struct arm_smmu_master *master)
+{
+	if (!master->iopf_enabled || !master->pri_supported ||
+	    master->pri_enabled)
+		return;
+	if (arm_smmu_enable_pri(master))
+		dev_err(master->dev, "Failed to enable PRI\n");
+}
+
+/**
+ * arm_smmu_stop_pri - Before ATS is disabled, let a device ask for pages no more
+ * @master: The device
+ */
+void arm_smmu_stop_pri(struct arm_smmu_master *master)
+{
+	if (master->pri_enabled)
+		arm_smmu_disable_pri(master);
 }
 
 /**

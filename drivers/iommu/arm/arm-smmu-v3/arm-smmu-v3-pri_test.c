@@ -6,9 +6,11 @@
 #include <kunit/test.h>
 #include <linux/iommu-fault.h>
 #include <linux/pci.h>
+#include <linux/pci-ats.h>
 
 #include "../../iommu-sva-lib.h"
 #include "arm-smmu-v3-fake.h"
+#include "arm-smmu-v3-fake_pci.h"
 #include "arm-smmu-v3-ste.h"
 
 #define SID	0x1234ULL
@@ -32,71 +34,19 @@
 #define INVALID(group)	((u64)(group) | 1 << 12)
 #define SUCCESS(group)	((u64)(group) | 2 << 12)
 
-#define PRI_CAP		0x100
+#define PRI_CTRL	(FAKE_PRI_CAP + PCI_PRI_CTRL)
 
 /**
  * struct pri_test - what a test has
  * @fake: the SMMU
  * @fd: a device that has been let ask
- * @bus: where @config is read and written
- * @bus_ops: to do so
- * @fwspec: says that ATS works
- * @config: the device's configuration space
+ * @pci: its configuration space
  */
 struct pri_test {
 	struct fake_smmu *fake;
 	struct fake_dev *fd;
-	struct pci_bus bus;
-	struct pci_ops bus_ops;
-	struct iommu_fwspec fwspec;
-	u8 config[PCI_CFG_SPACE_EXP_SIZE];
+	struct fake_pci pci;
 };
-
-static int config_read(struct pci_bus *bus, unsigned int devfn, int where,
-		       int size, u32 *value)
-{
-	struct pri_test *t = container_of(bus, struct pri_test, bus);
-
-	*value = 0;
-	memcpy(value, t->config + where, size);
-	return PCIBIOS_SUCCESSFUL;
-}
-
-static int config_write(struct pci_bus *bus, unsigned int devfn, int where,
-			int size, u32 value)
-{
-	struct pri_test *t = container_of(bus, struct pri_test, bus);
-
-	memcpy(t->config + where, &value, size);
-	return PCIBIOS_SUCCESSFUL;
-}
-
-static u16 config_word(struct pri_test *t, int where)
-{
-	u16 value;
-
-	memcpy(&value, t->config + where, sizeof(value));
-	return value;
-}
-
-/* A device that has the capabilities, and is enabled by nobody yet */
-static void make_pci(struct pri_test *t)
-{
-	const u16 status = PCI_PRI_STATUS_STOPPED;
-	const u32 max = 100;
-
-	t->bus_ops.read = config_read;
-	t->bus_ops.write = config_write;
-	t->bus.ops = &t->bus_ops;
-	t->fd->dev->bus = &pci_bus_type;
-	t->fd->pdev.bus = &t->bus;
-	t->fd->pdev.ats_cap = 0x200;
-	t->fd->pdev.pri_cap = PRI_CAP;
-	t->fwspec.flags = IOMMU_FWSPEC_PCI_RC_ATS;
-	t->fd->iommu.fwspec = &t->fwspec;
-	memcpy(t->config + PRI_CAP + PCI_PRI_STATUS, &status, sizeof(status));
-	memcpy(t->config + PRI_CAP + PCI_PRI_MAX_REQ, &max, sizeof(max));
-}
 
 static int pri_test_init(struct kunit *test)
 {
@@ -108,7 +58,7 @@ static int pri_test_init(struct kunit *test)
 	t->fake->smmu.features = ARM_SMMU_FEAT_PRI | ARM_SMMU_FEAT_ATS;
 	t->fake->smmu.combined_irq = 1;
 	t->fd = fake_dev_alloc(test, t->fake, SID);
-	make_pci(t);
+	fake_pci_init(&t->pci, t->fd);
 	t->fd->master.pri_enabled = true;
 	return 0;
 }
@@ -354,10 +304,10 @@ static void a_device_is_let_ask_where_all_can(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, master->pri_supported);
 	KUNIT_EXPECT_FALSE(test, master->pri_needs_pasid);
 	smmu->priq.q.irq = 1;
-	t->fwspec.flags = 0;
+	t->pci.fwspec.flags = 0;
 	arm_smmu_probe_pri(master);
 	KUNIT_EXPECT_FALSE(test, master->pri_supported);
-	t->fwspec.flags = IOMMU_FWSPEC_PCI_RC_ATS;
+	t->pci.fwspec.flags = IOMMU_FWSPEC_PCI_RC_ATS;
 	smmu->features = ARM_SMMU_FEAT_ATS;
 	arm_smmu_probe_pri(master);
 	KUNIT_EXPECT_FALSE(test, master->pri_supported);
@@ -370,15 +320,17 @@ static void a_device_is_let_ask_where_all_can(struct kunit *test)
 
 static void a_device_that_stops_has_all_its_answers(struct kunit *test)
 {
-	const int ctrl = PRI_CAP + PCI_PRI_CTRL;
 	struct pri_test *t = test->priv;
 	struct arm_smmu_master *master = &t->fd->master;
 
 	master->pri_enabled = false;
 	arm_smmu_probe_pri(master);
+	KUNIT_ASSERT_EQ(test, 0, pci_enable_ats(&t->fd->pdev, PAGE_SHIFT));
 	KUNIT_ASSERT_EQ(test, 0, arm_smmu_enable_iopf(master));
-	KUNIT_EXPECT_EQ(test, PCI_PRI_CTRL_ENABLE, config_word(t, ctrl));
-	KUNIT_EXPECT_EQ(test, 32, config_word(t, PRI_CAP + PCI_PRI_ALLOC_REQ));
+	KUNIT_EXPECT_EQ(test, PCI_PRI_CTRL_ENABLE,
+			fake_pci_word(&t->pci, PRI_CTRL));
+	KUNIT_EXPECT_EQ(test, 32, fake_pci_word(&t->pci, FAKE_PRI_CAP +
+						PCI_PRI_ALLOC_REQ));
 	KUNIT_EXPECT_TRUE(test, master->pri_enabled);
 	KUNIT_EXPECT_EQ(test, -EBUSY, arm_smmu_enable_iopf(master));
 
@@ -387,12 +339,12 @@ static void a_device_that_stops_has_all_its_answers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, arm_smmu_disable_iopf(master));
 	fake_expect_cmd(test, t->fake, RESPOND(SID), INVALID(GROUP));
 	KUNIT_EXPECT_TRUE(test, fake_drained(t->fake->priq_regs));
-	KUNIT_EXPECT_EQ(test, 0, config_word(t, ctrl));
+	KUNIT_EXPECT_EQ(test, 0, fake_pci_word(&t->pci, PRI_CTRL));
 	KUNIT_EXPECT_FALSE(test, master->pri_enabled);
 	KUNIT_EXPECT_EQ(test, -EINVAL, arm_smmu_disable_iopf(master));
 
 	/* A device that did not stop is not let ask again */
-	memset(t->config + PRI_CAP + PCI_PRI_STATUS, 0, 2);
+	fake_pci_set_word(&t->pci, FAKE_PRI_CAP + PCI_PRI_STATUS, 0);
 	KUNIT_EXPECT_EQ(test, -EBUSY, arm_smmu_enable_iopf(master));
 	KUNIT_EXPECT_FALSE(test, master->pri_enabled);
 	fake_request(t->fake, FROM(SID) | READABLE | LAST, PAGE | GROUP);
