@@ -10,8 +10,19 @@
 #include <linux/types.h>
 
 #ifdef CONFIG_IOMMUFD_TEST
+#include <linux/fault-inject.h>
+#include <linux/sched.h>
+
+extern struct fault_attr fail_iommufd;
+
 /* True where the step is to fail with -ENOMEM, having done nothing */
-bool iommufd_should_fail(void);
+static inline bool iommufd_should_fail(void)
+{
+	/* No test is at work: should_fail() would see that after some more steps */
+	if (likely(!READ_ONCE(current->fail_nth) && !fail_iommufd.probability))
+		return false;
+	return should_fail(&fail_iommufd, 1);
+}
 #else
 static inline bool iommufd_should_fail(void)
 {

@@ -10,13 +10,8 @@
 #include "../fail.h"
 #include "mock.h"
 
-static DECLARE_FAULT_ATTR(fail_iommufd);
+DECLARE_FAULT_ATTR(fail_iommufd);
 static struct dentry *fail_iommufd_dir;
-
-bool iommufd_should_fail(void)
-{
-	return should_fail(&fail_iommufd, 1);
-}
 
 /* Without debugfs there is still fail-nth */
 void mock_fail_init(void)
