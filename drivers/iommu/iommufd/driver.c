@@ -129,7 +129,7 @@ static int walk_one(const struct iommu_user_data_array *array,
 		    const struct iommu_user_entry *entry, void *context,
 		    u32 *done)
 {
-	u64 one[WALK_ONE / sizeof(u64)];
+	u64 one[WALK_ONE / sizeof(u64)] __uninitialized;
 	int error = 0;
 
 	if (iommufd_read_words(one, array->uptr, entry->size))

@@ -190,7 +190,7 @@ struct iommufd_ucmd {
 static inline int iommufd_read_words(void *to, const void __user *from,
 				     size_t size)
 {
-	size_t at, end = round_down(size, sizeof(u64));
+	size_t at;
 
 	/* Arm checks each word's address: its function is better at many */
 	if (!IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS) ||
@@ -200,10 +200,19 @@ static inline int iommufd_read_words(void *to, const void __user *from,
 	/* As copy_from_user() does */
 	if (should_fail_usercopy() || !user_access_begin(from, size))
 		return -EFAULT;
-	for (at = 0; at != end; at += sizeof(u64))
+	for (at = 0; at + 2 * sizeof(u64) <= size; at += 2 * sizeof(u64)) {
 		unsafe_get_user(*(u64 *)(to + at),
 				(const u64 __user *)(from + at), out_fault);
-	if (end != size)
+		unsafe_get_user(*(u64 *)(to + at + sizeof(u64)),
+				(const u64 __user *)(from + at + sizeof(u64)),
+				out_fault);
+	}
+	if (size & sizeof(u64)) {
+		unsafe_get_user(*(u64 *)(to + at),
+				(const u64 __user *)(from + at), out_fault);
+		at += sizeof(u64);
+	}
+	if (size & sizeof(u32))
 		unsafe_get_user(*(u32 *)(to + at),
 				(const u32 __user *)(from + at), out_fault);
 	user_access_end();

@@ -134,7 +134,10 @@ int iommufd_ucmd_respond(struct iommufd_ucmd *ucmd, size_t size)
 	return 0;
 }
 
-/* Read the struct, of which the user may know less or more than we do */
+/*
+ * Read the struct, of which the user may know less or more than we do. Where it
+ * succeeds all of the kernel's struct is written.
+ */
 static int read_struct(struct iommufd_ucmd *ucmd, union iommufd_cmd *buf,
 		       const struct iommufd_ioctl *ioctl)
 {
@@ -158,7 +161,7 @@ static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
 		.ictx = file->private_data,
 		.ubuffer = (void __user *)arg,
 	};
-	union iommufd_cmd buf;
+	union iommufd_cmd buf __uninitialized;
 	int rc;
 
 	/* VFIO's container ioctls have the numbers before ours */
