@@ -128,8 +128,22 @@ struct iommufd_object_ops {
 };
 
 const char *iommufd_object_type_name(enum iommufd_object_type type);
-void *iommufd_object_alloc(struct iommufd_ctx *ictx, size_t size,
+void *iommufd_object_begin(struct iommufd_ctx *ictx,
+			   struct iommufd_object *obj,
 			   enum iommufd_object_type type);
+
+/*
+ * Allocate a struct that begins with an iommufd_object. Its id is taken, but
+ * nobody can look it up before it is published. Inline, so that kzalloc() knows
+ * the size where it is constant.
+ */
+static inline void *iommufd_object_alloc(struct iommufd_ctx *ictx, size_t size,
+					 enum iommufd_object_type type)
+{
+	return iommufd_object_begin(ictx, kzalloc(size, GFP_KERNEL_ACCOUNT),
+				    type);
+}
+
 void iommufd_object_publish(struct iommufd_ctx *ictx,
 			    struct iommufd_object *obj);
 void iommufd_object_abort(struct iommufd_ctx *ictx, struct iommufd_object *obj);

@@ -71,17 +71,13 @@ const char *iommufd_object_type_name(enum iommufd_object_type type)
 	return iommufd_object_ops[type].name;
 }
 
-/*
- * Allocate a struct that begins with an iommufd_object. Its id is taken, but
- * nobody can look it up before it is published.
- */
-void *iommufd_object_alloc(struct iommufd_ctx *ictx, size_t size,
+/* What iommufd_object_alloc() does with its memory, which is NULL if there is none */
+void *iommufd_object_begin(struct iommufd_ctx *ictx,
+			   struct iommufd_object *obj,
 			   enum iommufd_object_type type)
 {
-	struct iommufd_object *obj;
 	int rc;
 
-	obj = kzalloc(size, GFP_KERNEL_ACCOUNT);
 	if (!obj)
 		return ERR_PTR(-ENOMEM);
 	obj->type = type;
