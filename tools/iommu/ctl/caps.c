@@ -65,7 +65,7 @@ static void decode_kernel(const struct caps_kernel *kernel, struct caps *caps)
 	cap_bool(caps, "kernel_nesting", "kernel: nesting", kernel->nesting, "");
 	cap_bool(caps, "kernel_dirty_tracking", "kernel: dirty tracking", dirty, "");
 	cap_number(caps, "kernel_pasid_bits", "kernel: PASIDs", bits,
-		   bits ? "%u bits" : "none", bits);
+		   bits ? "%u bit%s" : "none", bits, bits == 1 ? "" : "s");
 	cap_bool(caps, "kernel_ats", "kernel: ATS of the device", ats, "");
 }
 

@@ -69,7 +69,7 @@ static void decode_stages(const __u32 *idr, struct caps *caps)
 	cap_bool(caps, "nesting", "nesting", nesting,
 		 nesting ? "a guest's stage 1 on a stage 2" : "");
 	cap_number(caps, "pasid_bits", "PASID (SubstreamID)", pasid_bits,
-		   pasid_bits ? "%u bits" : "no", pasid_bits);
+		   pasid_bits ? "%u bit%s" : "no", pasid_bits, pasid_bits == 1 ? "" : "s");
 	cap_bool(caps, "pri", "page requests (PRI)", IDR0_PRI(idr[0]), "");
 	cap_text(caps, "stall", "faulting transactions", "%s", stalls[IDR0_STALL_MODEL(idr[0])]);
 	/* HTTU: 1 updates the access flag only, 2 the dirty state too */

@@ -69,7 +69,7 @@ static void decode_stages(uint64_t cap, uint64_t ecap, struct caps *caps)
 	cap_bool(caps, "nesting", "nesting", ECAP_NEST(ecap),
 		 ECAP_NEST(ecap) ? "a guest's stage 1 on a stage 2" : "");
 	cap_number(caps, "pasid_bits", "PASID", pasid_bits,
-		   pasid_bits ? "%u bits" : "no", pasid_bits);
+		   pasid_bits ? "%u bit%s" : "no", pasid_bits, pasid_bits == 1 ? "" : "s");
 	cap_bool(caps, "pri", "page requests (PRI)", ECAP_PRS(ecap), "");
 	cap_bool(caps, "dirty_tracking", "dirty tracking", ECAP_SSADS(ecap),
 		 ECAP_SSADS(ecap) ? "accessed and dirty bits in stage 2" : "");

@@ -123,6 +123,8 @@ static void watch_entries(void)
 	if (mkdir(TRACING, 0700) && errno != EEXIST)
 		fail(TRACING ": %s", strerror(errno));
 	atexit(end_tracing);
+	if (access(TRACING "/events/arm_smmu_v3", F_OK))
+		fail("this kernel has no SMMUv3; edu-dma shows DMA through any IOMMU");
 	write_file(TRACING "/events/arm_smmu_v3/arm_smmu_ste/enable", "1");
 }
 

@@ -254,6 +254,7 @@ static void test_vtd(void)
 	CHECK(caps_decode(IOMMU_HW_INFO_TYPE_INTEL_VTD, &all, sizeof(all), &kernel, &caps));
 	CHECK(cap(&caps, "nesting")->number == 1 && cap(&caps, "pri")->number == 1);
 	CHECK(cap(&caps, "pasid_bits")->number == 32);
+	CHECK(same("32 bits", cap(&caps, "pasid_bits")->words));
 	CHECK(same("4 KiB, 2 MiB, 1 GiB", cap(&caps, "stage1_pages")->words));
 
 	/* Too little of it, or of a make that is not known: only what the kernel said */
