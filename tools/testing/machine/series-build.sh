@@ -64,14 +64,14 @@ build() {
 		-s -j"${JOBS:-$(nproc)}" "$@"
 }
 
-# What an architecture's build depends on, of all that git has in its index
+# What an architecture's build depends on, of all that the series changes
 content() {
 	case $arch in
 	x86) other='arch/arm64/\|drivers/iommu/arm/' ;;
 	arm64) other='arch/x86/\|drivers/iommu/intel/' ;;
 	esac
-	in_tree ls-files -s | grep -v "	Documentation/\|	tools/\|	MAINTAINERS$" |
-		grep -v "	\($other\).*[.][ch]$" | git hash-object --stdin
+	in_tree diff --cached --name-only HEAD | grep -v "^Documentation/\|^tools/\|^MAINTAINERS$" |
+		grep -v "^\($other\).*[.][ch]$" | "$here/series-key.py" "$tree"
 }
 
 # Files that differ from what was compiled last: series-cc.sh parses the others that include
