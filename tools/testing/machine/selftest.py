@@ -23,6 +23,8 @@ import test
 
 from bench import hot, plot, report  # isort: skip
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+
 CLEAN = ["<6>[    1.0] pci 0000:01:00.0: Adding to iommu group 6",
          "<3>[    2.0] DMAR: DRHD: handling fault status reg 3",
          "machine: tainted 0", "machine: lockdep 1", judge.END_OF_LOG]
@@ -251,6 +253,71 @@ class Steps(unittest.TestCase):
 
 
 # What iommu-bench prints: four pages at 150 + 450 of floor and 560 of ours.
+class Series(unittest.TestCase):
+    """What the build of the series' steps takes for the same, and what it only parses."""
+
+    def setUp(self):
+        work = tempfile.TemporaryDirectory()
+        self.addCleanup(work.cleanup)
+        self.dir = work.name
+
+    def write(self, name, text):
+        """A file in the directory of the test."""
+        path = os.path.join(self.dir, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def key(self, text, name="a.c"):
+        """What series-key.py says of a file."""
+        self.write(name, text)
+        return subprocess.run([os.path.join(HERE, "series-key.py"), self.dir],
+                              input=name + "\n", text=True, check=True,
+                              stdout=subprocess.PIPE).stdout
+
+    def test_key(self):
+        """Comments and layout make no difference, all else does."""
+        base = self.key("int a;\nchar *b = \"/* c */\";\n")
+        for same in ("int a; /* what\n * it is */\n\nchar *b = \"/* c */\"; // \"\n",
+                     "int\ta; \\\n\nchar *b = \"/* c */\";\n"):
+            self.assertEqual(base, self.key(same))
+        for other in ("int a;\nchar *b = \"/* d */\";\n", "int a;\nchar *b = \"\";\n",
+                      "inta;\nchar *b = \"/* c */\";\n"):
+            self.assertNotEqual(base, self.key(other))
+        self.assertNotEqual(self.key("a := b # c", "Makefile"),
+                            self.key("a := b", "Makefile"))
+
+    def compile(self, touched):
+        """True if series-cc.sh makes an object of it, False if it only parses."""
+        source = self.write("a.c", "int a;\n")
+        target = self.write("a.o", "of before")
+        environment = dict(os.environ, SERIES_TREE=self.dir,
+                           SERIES_TOUCHED=os.path.join(self.dir, "touched"))
+        if touched is not None:
+            self.write("touched", touched)
+        subprocess.run([os.path.join(HERE, "series-cc.sh"), "gcc", "-c", "-o", target, source],
+                       env=environment, check=True)
+        with open(target, "rb") as file:
+            return file.read() != b"of before"
+
+    def test_compiler(self):
+        """What the step changed is compiled, and all where that is not known."""
+        self.assertTrue(self.compile(None))
+        self.assertTrue(self.compile("b.c\na.c\n"))
+        self.assertFalse(self.compile("b.c\na.ch\n"))
+
+    def test_error(self):
+        """What is only parsed fails where it is wrong."""
+        source = self.write("a.c", "int a = b;\n")
+        target = self.write("a.o", "of before")
+        self.write("touched", "")
+        done = subprocess.run([os.path.join(HERE, "series-cc.sh"), "gcc", "-c", "-o", target,
+                               source], check=False, stderr=subprocess.DEVNULL,
+                              env=dict(os.environ, SERIES_TREE=self.dir,
+                                       SERIES_TOUCHED=os.path.join(self.dir, "touched")))
+        self.assertNotEqual(0, done.returncode)
+
+
 MEASURED = ["memory\tscattered\t16384\t4",
             "figure\tstep\tpin.scattered\t600\t4\t2\t4\t1",
             "figure\tstep\tmap.scattered\t1800\t4\t2\t4\t1",
