@@ -101,6 +101,11 @@ static int make_host_atc(struct arm_smmu_vsmmu *vsmmu, u64 cmd[2])
 	/* A device that does no ATS would not answer, and the queue stop */
 	if (!READ_ONCE(master->ats_enabled))
 		return 1;
+	/* Nor one without this PASID: to it, what has such a prefix is malformed */
+	if (cmd[0] & CMDQ_0_SSV &&
+	    (!master->ssid_bits ||
+	     FIELD_GET(CMDQ_0_SSID, cmd[0]) >> master->ssid_bits))
+		return 1;
 	cmd[0] &= keep0;
 	cmd[1] &= CMDQ_ATC_1_SIZE | CMDQ_ATC_1_ADDR_MASK;
 	cmd[0] |= FIELD_PREP(CMDQ_ATC_0_SID, master->streams[0].id);

@@ -274,6 +274,13 @@ static void a_device_gets_its_physical_name(struct kunit *test)
 	/* The device would not answer */
 	expect(test, 1, CMDQ_OP_ATC_INV | vsid, 52, 0, 0);
 	t->master.ats_enabled = true;
+	/* Nor one that has no PASIDs, or not this one */
+	expect(test, 1, CMDQ_OP_ATC_INV | vsid | ssv, 52, 0, 0);
+	t->master.ssid_bits = 2;
+	expect(test, 1, CMDQ_OP_ATC_INV | vsid | ssv | ssid, 52, 0, 0);
+	expect(test, 0, CMDQ_OP_ATC_INV | vsid | ssid, 52,
+	       CMDQ_OP_ATC_INV | sid | ssid, 52);
+	t->master.ssid_bits = 3;
 	expect(test, 0, CMDQ_OP_ATC_INV | vsid | ssv | ssid, 0x7000 | 3,
 	       CMDQ_OP_ATC_INV | sid | ssv | ssid, 0x7000 | 3);
 	refused(test, CMDQ_OP_ATC_INV | vsid, 53);
