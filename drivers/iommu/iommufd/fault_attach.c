@@ -255,6 +255,9 @@ static int faults_enable(struct iommufd_device *idev)
 
 	if (!idev->nr_faults) {
 		rc = iommu_dev_enable_feature(idev->dev, IOMMU_DEV_FEAT_IOPF);
+		/* Of a device that cannot ask, some drivers say that */
+		if (rc == -EINVAL)
+			rc = -ENODEV;
 		if (rc)
 			return rc;
 	}

@@ -307,23 +307,20 @@ FIXTURE_TEARDOWN(fault_of_edu)
 TEST_F(fault_of_edu, who_cannot_ask_keeps_what_it_has)
 {
 	__u32 fault, hwpt;
-	int file, err;
+	int file;
 
 	ASSERT_OK(iopf_alloc(self->b.iommufd, &fault, &file));
 	ASSERT_OK(iopf_hwpt_alloc(self->b.iommufd, self->b.edu.id, self->b.ioas, 0, fault,
 				  &hwpt));
-	err = edu_attach(&self->b.edu, hwpt);
 	/* It has none, or the IOMMU has no place for them. */
-	EXPECT_TRUE(err == -ENODEV || err == -EINVAL) {
-		TH_LOG("%s: %s", last_call, errno_name(-err));
-	}
+	EXPECT_ERRNO(ENODEV, edu_attach(&self->b.edu, hwpt));
 	memset(self->pages, 0x5a, 64);
 	EXPECT_OK(edu_copy(&self->b.edu, ADDR + PAGE, ADDR, 64));
 	EXPECT_EQ(0, memcmp(self->pages, self->pages + PAGE, 64));
 
 	/* Nor does it once it is detached. */
 	ASSERT_OK(edu_detach(&self->b.edu));
-	EXPECT_EQ(err, edu_attach(&self->b.edu, hwpt));
+	EXPECT_ERRNO(ENODEV, edu_attach(&self->b.edu, hwpt));
 	ASSERT_OK(edu_attach(&self->b.edu, self->b.ioas));
 	EXPECT_OK(destroy(self->b.iommufd, hwpt));
 	EXPECT_OK(destroy(self->b.iommufd, fault));
