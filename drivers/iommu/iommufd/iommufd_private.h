@@ -186,18 +186,6 @@ struct iommufd_ucmd {
 };
 
 /*
- * A variable that is written before it is read, which a compiler does not see
- * that clears the stack (CONFIG_INIT_STACK_ALL_ZERO), and whose clearing counts.
- */
-#ifndef __uninitialized
-#if __has_attribute(__uninitialized__)
-#define __uninitialized __attribute__((__uninitialized__))
-#else
-#define __uninitialized
-#endif
-#endif
-
-/*
  * Read a struct that consists of whole words of 32 bits. A few steps for each are
  * less than what copy_from_user() takes to find its way.
  */

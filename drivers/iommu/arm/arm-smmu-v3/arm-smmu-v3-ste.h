@@ -10,18 +10,6 @@
 
 #include "arm-smmu-v3.h"
 
-/*
- * A variable that is written before it is read, which a compiler does not see
- * that clears the stack (CONFIG_INIT_STACK_ALL_ZERO)
- */
-#ifndef __uninitialized
-#if __has_attribute(__uninitialized__)
-#define __uninitialized __attribute__((__uninitialized__))
-#else
-#define __uninitialized
-#endif
-#endif
-
 #define STRTAB_STE_0_CFG_NESTED		7
 
 #define STRTAB_STE_1_PPAR		BIT_ULL(18)
