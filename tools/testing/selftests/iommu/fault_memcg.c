@@ -24,19 +24,6 @@ FIXTURE(fault_memcg)
 	struct mock mock;
 };
 
-static int put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
 /* What of the kernel's memory is charged to a cgroup */
 static long kernel_memory(const char *cgroup)
 {
@@ -58,28 +45,24 @@ FIXTURE_SETUP(fault_memcg)
 {
 	mkdir(ROOT, 0700);
 	ASSERT_EQ(0, mount("none", ROOT, "cgroup2", 0, NULL));
-	if (put(ROOT "/cgroup.subtree_control", "+memory"))
+	if (write_text(ROOT "/cgroup.subtree_control", "+memory"))
 		SKIP_TEST("this kernel has no memory cgroups: CONFIG_MEMCG");
 	mkdir(OWNER, 0700);
 	mkdir(OTHER, 0700);
-	ASSERT_EQ(0, put(OWNER "/cgroup.procs", "0"));
+	ASSERT_EQ(0, write_text(OWNER "/cgroup.procs", "0"));
 
 	self->fd = open_iommufd(_metadata);
 	if (!mock_exists(self->fd))
 		SKIP_TEST("this kernel has no mock IOMMU: CONFIG_IOMMUFD_TEST");
-	ASSERT_OK(ioas_alloc(self->fd, &self->ioas));
-	ASSERT_OK(mock_attach(self->fd, self->ioas, &self->mock));
-	ASSERT_OK(iopf_alloc(self->fd, &self->fault, &self->file));
-	ASSERT_OK(iopf_hwpt_alloc(self->fd, self->mock.dev, self->ioas, 0, self->fault,
-				  &self->hwpt));
-	ASSERT_OK(mock_replace(self->fd, &self->mock, self->hwpt));
+	ASSERT_OK(iopf_attach(self->fd, &self->mock, &self->ioas, &self->fault, &self->file,
+			      &self->hwpt));
 }
 
 FIXTURE_TEARDOWN(fault_memcg)
 {
 	close(self->file);
 	close(self->fd);
-	put(ROOT "/cgroup.procs", "0");
+	write_text(ROOT "/cgroup.procs", "0");
 	rmdir(OWNER);
 	rmdir(OTHER);
 	umount(ROOT);
@@ -94,7 +77,7 @@ TEST_F(fault_memcg, is_whoever_made_the_queue)
 
 	ASSERT_LE(0, owner);
 	if (fork_peer(_metadata, &peer)) {
-		ASSERT_EQ(0, put(OTHER "/cgroup.procs", "0"));
+		ASSERT_EQ(0, write_text(OTHER "/cgroup.procs", "0"));
 		for (unsigned int i = 0; i < MAX_REQUESTS; i++)
 			ASSERT_OK(mock_request(self->fd, self->mock.dev, LAST, i % 512, ADDR));
 		end_child();

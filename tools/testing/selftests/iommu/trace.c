@@ -24,18 +24,12 @@ FIXTURE(trace)
 	char text[16384];
 };
 
-static int write_file(const char *dir, const char *name, const char *value)
+static int write_to(const char *dir, const char *name, const char *value)
 {
 	char path[128];
-	int fd, err;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	err = write(fd, value, strlen(value)) < 0 ? -errno : 0;
-	close(fd);
-	return err;
+	return write_text(path, value);
 }
 
 /* The name that all that is traced calls this context by */
@@ -58,7 +52,7 @@ FIXTURE_SETUP(trace)
 		SKIP_TEST("no tracefs at " TRACEFS ": CONFIG_EVENT_TRACING");
 	snprintf(self->dir, sizeof(self->dir), TRACEFS "/instances/iommufd%d", getpid());
 	ASSERT_EQ(0, mkdir(self->dir, 0700));
-	ASSERT_EQ(0, write_file(self->dir, "events/iommufd/enable", "1"));
+	ASSERT_EQ(0, write_to(self->dir, "events/iommufd/enable", "1"));
 	self->pages = memory_pages(4 * PAGE);
 	ASSERT_NE(NULL, self->pages);
 }
@@ -66,7 +60,7 @@ FIXTURE_SETUP(trace)
 FIXTURE_TEARDOWN(trace)
 {
 	close(self->fd);
-	EXPECT_EQ(0, write_file(self->dir, "events/iommufd/enable", "0"));
+	EXPECT_EQ(0, write_to(self->dir, "events/iommufd/enable", "0"));
 	EXPECT_EQ(0, rmdir(self->dir));
 }
 
@@ -304,8 +298,8 @@ TEST_F(trace, nothing_is_traced_that_is_off)
 {
 	__u32 ioas;
 
-	ASSERT_EQ(0, write_file(self->dir, "events/iommufd/enable", "0"));
-	ASSERT_EQ(0, write_file(self->dir, "events/iommufd/iommufd_map/enable", "1"));
+	ASSERT_EQ(0, write_to(self->dir, "events/iommufd/enable", "0"));
+	ASSERT_EQ(0, write_to(self->dir, "events/iommufd/iommufd_map/enable", "1"));
 	ASSERT_OK(ioas_alloc(self->fd, &ioas));
 	ASSERT_OK(ioas_map_at(self->fd, ioas, self->pages, PAGE, AT));
 	ASSERT_OK(ioas_unmap_all(self->fd, ioas, NULL));

@@ -36,20 +36,10 @@ FIXTURE_VARIANT_ADD(groups, iommufd)
 	.node = "/dev/iommu",
 };
 
-/* A device whose group is another one than that of the first. */
-static void find_other(struct __test_metadata *_metadata, struct edu *one, struct edu *other)
-{
-	unsigned int which = 0;
-
-	find_edu(_metadata, one, which);
-	do
-		find_edu(_metadata, other, ++which);
-	while (other->group == one->group);
-}
-
 FIXTURE_SETUP(groups)
 {
-	find_other(_metadata, &self->one, &self->other);
+	find_edu(_metadata, &self->one, 0);
+	find_edu_of_another_group(_metadata, &self->one, &self->other);
 	self->fd = container_open(variant->node);
 	ASSERT_LE(0, self->fd);
 	self->iommufd = container_is_iommufd(self->fd);
@@ -474,7 +464,7 @@ TEST_F(member, shares_its_ioas_with_a_cdev)
 	struct edu edu;
 	__u32 ioas = 0;
 
-	find_other(_metadata, &self->edu, &edu);
+	find_edu_of_another_group(_metadata, &self->edu, &edu);
 	ASSERT_OK(group_set_container(self->group, self->fd));
 	ASSERT_OK(vfio_ioas(self->fd, IOMMU_VFIO_IOAS_GET, &ioas));
 	ASSERT_EQ(0, edu_open(&edu));

@@ -147,23 +147,7 @@ TEST_F(viommu, is_not_for_a_device_of_another_driver)
 
 /* ---- In fdinfo ---- */
 
-static bool has_line(struct __test_metadata *_metadata, int fd, const char *format, ...)
-{
-	char text[8192] = "\n", line[256] = "\n";
-	va_list args;
-	bool has;
-
-	va_start(args, format);
-	vsnprintf(line + 1, sizeof(line) - 1, format, args);
-	va_end(args);
-	ASSERT_EQ(0, fdinfo_read(fd, text + 1, sizeof(text) - 1));
-	has = strstr(text, line);
-	if (!has)
-		TH_LOG("no line \"%s\" in:%s", line + 1, text);
-	return has;
-}
-
-#define EXPECT_LINE(...) EXPECT_TRUE(has_line(_metadata, self->fd, __VA_ARGS__))
+#define EXPECT_LINE(...) EXPECT_TRUE(fdinfo_has(self->fd, __VA_ARGS__))
 
 TEST_F(viommu, fdinfo_shows_what_a_vm_has)
 {

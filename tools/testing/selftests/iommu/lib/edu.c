@@ -45,16 +45,6 @@ static bool read_line(const char *path, char *line, size_t size)
 	return got;
 }
 
-static int write_file(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int err = fd < 0 || write(fd, value, strlen(value)) < 0 ? -errno : 0;
-
-	if (fd >= 0)
-		close(fd);
-	return err;
-}
-
 /* ---- Finding it, and giving it to vfio-pci ---- */
 
 static int give_to_vfio(const char *bdf)
@@ -69,13 +59,13 @@ static int give_to_vfio(const char *bdf)
 		return 0;
 	if (len > 0) {
 		snprintf(path, sizeof(path), PCI_DEVICES "/%s/driver/unbind", bdf);
-		err = write_file(path, bdf);
+		err = write_text(path, bdf);
 		if (err)
 			return err;
 	}
 	snprintf(path, sizeof(path), PCI_DEVICES "/%s/driver_override", bdf);
-	err = write_file(path, "vfio-pci");
-	return err ? err : write_file("/sys/bus/pci/drivers_probe", bdf);
+	err = write_text(path, "vfio-pci");
+	return err ? err : write_text("/sys/bus/pci/drivers_probe", bdf);
 }
 
 /* What is above it is a host bridge, "pci0000:00", and no port. */
@@ -174,8 +164,8 @@ int edu_keep_enabled(struct edu *edu)
 	if (atoi(count) > 0)
 		return 0;
 	/* Sysfs enables no device that a driver has. */
-	err = write_file("/sys/bus/pci/drivers/vfio-pci/unbind", bdf) ?:
-	      write_file(path, "1") ?: give_to_vfio(bdf);
+	err = write_text("/sys/bus/pci/drivers/vfio-pci/unbind", bdf) ?:
+	      write_text(path, "1") ?: give_to_vfio(bdf);
 	if (!err)
 		look_at(edu, bdf);
 	return err;

@@ -29,12 +29,8 @@ FIXTURE_SETUP(fault)
 	self->fd = open_iommufd(_metadata);
 	if (!mock_exists(self->fd))
 		SKIP_TEST("this kernel has no mock IOMMU: CONFIG_IOMMUFD_TEST");
-	ASSERT_OK(ioas_alloc(self->fd, &self->ioas));
-	ASSERT_OK(mock_attach(self->fd, self->ioas, &self->mock));
-	ASSERT_OK(iopf_alloc(self->fd, &self->fault, &self->file));
-	ASSERT_OK(iopf_hwpt_alloc(self->fd, self->mock.dev, self->ioas, 0, self->fault,
-				  &self->hwpt));
-	ASSERT_OK(mock_replace(self->fd, &self->mock, self->hwpt));
+	ASSERT_OK(iopf_attach(self->fd, &self->mock, &self->ioas, &self->fault, &self->file,
+			      &self->hwpt));
 }
 
 FIXTURE_TEARDOWN(fault)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,6 +26,24 @@ int fdinfo_read(int fd, char *text, size_t room)
 	if (got < 0)
 		return -errno;
 	return length < room - 1 ? 0 : -ENOSPC;
+}
+
+bool fdinfo_has(int fd, const char *format, ...)
+{
+	char text[8192] = "\n", line[256] = "\n";
+	va_list args;
+	bool has;
+	int err;
+
+	va_start(args, format);
+	vsnprintf(line + 1, sizeof(line) - 1, format, args);
+	va_end(args);
+	err = fdinfo_read(fd, text + 1, sizeof(text) - 1);
+	has = !err && strstr(text, line);
+	if (!has)
+		fprintf(stderr, "# no line \"%s\" in fdinfo, %s:%s", line + 1, strerror(-err),
+			text);
+	return has;
 }
 
 __u64 fdinfo_ctx(const char *text)

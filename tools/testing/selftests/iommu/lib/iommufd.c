@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
 #include <sys/ioctl.h>
 
 #include "iommufd.h"
@@ -10,6 +12,17 @@ __thread char last_call[256];
 int call_ioctl(int fd, unsigned long request, void *arg)
 {
 	return ioctl(fd, request, arg) < 0 ? -errno : 0;
+}
+
+int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int err = fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
+
+	snprintf(last_call, sizeof(last_call), "write(%s, \"%s\")", path, text);
+	if (fd >= 0)
+		close(fd);
+	return err;
 }
 
 int iommufd_open(void)

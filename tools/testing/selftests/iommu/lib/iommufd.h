@@ -27,6 +27,9 @@ extern __thread char last_call[256];
 	(snprintf(last_call, sizeof(last_call), __VA_ARGS__), call_ioctl(fd, request, arg))
 int call_ioctl(int fd, unsigned long request, void *arg);
 
+/* Write a string to a file that is there, in sysfs for example. */
+int write_text(const char *path, const char *text);
+
 /* A new context; -errno if there is none to be had. */
 int iommufd_open(void);
 

@@ -40,6 +40,15 @@ int iopf_hwpt_alloc(int fd, __u32 dev, __u32 pt, __u32 flags, __u32 fault, __u32
 	return err;
 }
 
+int iopf_attach(int fd, struct mock *mock, __u32 *ioas, __u32 *fault, int *file, __u32 *hwpt)
+{
+	return ioas_alloc(fd, ioas) ?:
+	       mock_attach(fd, *ioas, mock) ?:
+	       iopf_alloc(fd, fault, file) ?:
+	       iopf_hwpt_alloc(fd, mock->dev, *ioas, 0, *fault, hwpt) ?:
+	       mock_replace(fd, mock, *hwpt);
+}
+
 int iopf_read(int file, void *buf, size_t length)
 {
 	ssize_t got;

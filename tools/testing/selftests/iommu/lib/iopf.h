@@ -30,6 +30,8 @@
 int iopf_alloc(int fd, __u32 *fault, int *file);
 /* A paging HWPT whose faults go to @fault; @flags beside FAULT_ID_VALID. */
 int iopf_hwpt_alloc(int fd, __u32 dev, __u32 pt, __u32 flags, __u32 fault, __u32 *hwpt);
+/* A mock device in an IOAS, attached to an HWPT with a FAULT. */
+int iopf_attach(int fd, struct mock *mock, __u32 *ioas, __u32 *fault, int *file, __u32 *hwpt);
 
 /* How many bytes were read; -errno. */
 int iopf_read(int file, void *buf, size_t length);

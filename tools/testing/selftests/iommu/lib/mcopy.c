@@ -14,17 +14,6 @@
 
 #define MDEVS "/sys/bus/mdev/devices"
 
-static int write_file(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int err = fd < 0 || write(fd, value, strlen(value)) < 0 ? -errno : 0;
-
-	snprintf(last_call, sizeof(last_call), "write(%s)", path);
-	if (fd >= 0)
-		close(fd);
-	return err;
-}
-
 static int find(const char *pattern, char *name, size_t size)
 {
 	glob_t found;
@@ -52,7 +41,7 @@ int mdev_create(struct mcopy *mcopy, const char *parent)
 	err = find(path, name, sizeof(name));
 	if (err)
 		return err;
-	err = write_file(name, mcopy->uuid);
+	err = write_text(name, mcopy->uuid);
 	if (err)
 		return err;
 
@@ -74,7 +63,7 @@ int mdev_remove(struct mcopy *mcopy)
 	char path[256];
 
 	snprintf(path, sizeof(path), MDEVS "/%s/remove", mcopy->uuid);
-	return write_file(path, "1");
+	return write_text(path, "1");
 }
 
 /* ---- Open, bind, attach ---- */

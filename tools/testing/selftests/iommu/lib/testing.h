@@ -82,6 +82,17 @@ static inline void find_edu(struct __test_metadata *_metadata, struct edu *edu,
 	}
 }
 
+/* A device whose group is another one than that of the first. */
+static inline void find_edu_of_another_group(struct __test_metadata *_metadata,
+					     const struct edu *one, struct edu *other)
+{
+	unsigned int which = 0;
+
+	do
+		find_edu(_metadata, other, which++);
+	while (other->group == one->group);
+}
+
 /* With the device that b->edu already says. */
 static inline void setup_bound_to(struct __test_metadata *_metadata, struct bound *b)
 {
