@@ -12,8 +12,15 @@
 #include "../iommufd_test.h"
 #include "mock.h"
 
+/* Most devices are bound by whoever made them. For the others there is a driver. */
+static int mock_match(struct device *dev, struct device_driver *driver)
+{
+	return !!(to_mock_device(dev)->flags & MOCK_DEVICE_VFIO);
+}
+
 static struct bus_type mock_bus = {
 	.name = "iommufd_mock",
+	.match = mock_match,
 };
 
 /* The first is registered for all, as the bus has one driver */
@@ -31,7 +38,11 @@ static void mock_device_release(struct device *dev)
 	kfree(mock);
 }
 
-/* Plug a device in. It is bound by whoever made it: there are no drivers. */
+/**
+ * mock_device_add - Plug a device in
+ * @flags: MOCK_FLAGS_DEVICE_*; with MOCK_DEVICE_VFIO a driver may take it, else it
+ *	is for whoever made it to bind
+ */
 struct mock_device *mock_device_add(u32 flags)
 {
 	struct mock_device *mock;
@@ -68,11 +79,28 @@ out_put:
 	put_device(&mock->dev);
 	return ERR_PTR(rc);
 }
+EXPORT_SYMBOL_NS_GPL(mock_device_add, IOMMUFD);
 
+/**
+ * mock_device_del - Unplug a device
+ * @mock: the device
+ */
 void mock_device_del(struct mock_device *mock)
 {
 	device_unregister(&mock->dev);
 }
+EXPORT_SYMBOL_NS_GPL(mock_device_del, IOMMUFD);
+
+/**
+ * mock_driver_register - Let a driver take devices with MOCK_DEVICE_VFIO
+ * @driver: the driver
+ */
+int mock_driver_register(struct device_driver *driver)
+{
+	driver->bus = &mock_bus;
+	return driver_register(driver);
+}
+EXPORT_SYMBOL_NS_GPL(mock_driver_register, IOMMUFD);
 
 bool mock_device_is(struct device *dev)
 {

@@ -24,7 +24,7 @@ struct mock_hw_queue;
  * struct mock_device - a device behind the mock IOMMU
  * @dev: on the bus iommufd_mock, alone in its group
  * @nr: N of its name, iommufd_mockN
- * @flags: MOCK_FLAGS_DEVICE_*, constant
+ * @flags: MOCK_FLAGS_DEVICE_*, MOCK_DEVICE_VFIO, constant
  * @faults_enabled: it can send page requests
  * @faults: what a test wants to know about them, or NULL; see fault.c
  * @cache: its caches, written and read without a lock
@@ -53,12 +53,16 @@ struct mock_device {
 	} reserved_pasid_set;
 };
 
+/* Beside MOCK_FLAGS_DEVICE_*: it is for a driver */
+#define MOCK_DEVICE_VFIO	BIT(31)
+
 void mock_fail_init(void);
 void mock_fail_exit(void);
 
 struct mock_device *mock_device_add(u32 flags);
 void mock_device_del(struct mock_device *mock);
 bool mock_device_is(struct device *dev);
+int mock_driver_register(struct device_driver *driver);
 
 static inline struct mock_device *to_mock_device(struct device *dev)
 {

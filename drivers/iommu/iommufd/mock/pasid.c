@@ -147,36 +147,57 @@ static struct iommu_domain *domain_of(struct mock_device *mock, ioasid_t pasid)
 	return domain->type == IOMMU_DOMAIN_BLOCKED ? NULL : domain;
 }
 
+/* By the id that it was made with, or by that of its DEVICE, of VFIO for example */
+static struct mock_device *find_mock(struct iommufd_object *obj)
+{
+	struct iommufd_device *idev;
+
+	switch (obj->type) {
+	case IOMMUFD_OBJ_SELFTEST:
+		return container_of(obj, struct mock_stdev, obj)->mock;
+	case IOMMUFD_OBJ_DEVICE:
+		idev = container_of(obj, struct iommufd_device, obj);
+		return mock_device_is(idev->dev) ? to_mock_device(idev->dev) :
+						   NULL;
+	default:
+		return NULL;
+	}
+}
+
+static int check_hwpt(struct iommufd_ctx *ictx, struct mock_device *mock,
+		      ioasid_t pasid, u32 hwpt_id)
+{
+	struct iommufd_object *pt;
+	int rc = -EINVAL;
+
+	if (!hwpt_id)
+		return domain_of(mock, pasid) ? -EINVAL : 0;
+
+	pt = iommufd_object_get(ictx, hwpt_id, IOMMUFD_OBJ_ANY);
+	if (IS_ERR(pt))
+		return PTR_ERR(pt);
+	if ((pt->type == IOMMUFD_OBJ_HWPT_PAGING ||
+	     pt->type == IOMMUFD_OBJ_HWPT_NESTED) &&
+	    to_hwpt(pt)->domain == domain_of(mock, pasid))
+		rc = 0;
+	iommufd_object_put(ictx, pt);
+	return rc;
+}
+
 int mock_pasid_check_hwpt(struct iommufd_ucmd *ucmd,
 			  struct iommu_test_cmd *cmd)
 {
-	struct iommufd_object *pt = NULL;
-	struct iommu_domain *domain = NULL;
-	struct mock_stdev *stdev;
-	int rc = 0;
+	struct iommufd_object *obj;
+	struct mock_device *mock;
+	int rc = -ENOENT;
 
-	stdev = mock_get_stdev(ucmd->ictx, cmd->id);
-	if (IS_ERR(stdev))
-		return PTR_ERR(stdev);
-	if (cmd->pasid_check.hwpt_id) {
-		pt = iommufd_object_get(ucmd->ictx, cmd->pasid_check.hwpt_id,
-					IOMMUFD_OBJ_ANY);
-		if (IS_ERR(pt)) {
-			rc = PTR_ERR(pt);
-			goto out_put_stdev;
-		}
-		rc = -EINVAL;
-		if (pt->type != IOMMUFD_OBJ_HWPT_PAGING &&
-		    pt->type != IOMMUFD_OBJ_HWPT_NESTED)
-			goto out_put_pt;
-		domain = to_hwpt(pt)->domain;
-	}
-	rc = domain == domain_of(stdev->mock, cmd->pasid_check.pasid) ?
-		0 : -EINVAL;
-out_put_pt:
-	if (pt)
-		iommufd_object_put(ucmd->ictx, pt);
-out_put_stdev:
-	iommufd_object_put(ucmd->ictx, &stdev->obj);
+	obj = iommufd_object_get(ucmd->ictx, cmd->id, IOMMUFD_OBJ_ANY);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	mock = find_mock(obj);
+	if (mock)
+		rc = check_hwpt(ucmd->ictx, mock, cmd->pasid_check.pasid,
+				cmd->pasid_check.hwpt_id);
+	iommufd_object_put(ucmd->ictx, obj);
 	return rc;
 }

@@ -44,6 +44,34 @@ int vfio_detach(int fd, const char *name)
 		    "VFIO_DEVICE_DETACH_IOMMUFD_PT(%s)", name);
 }
 
+int vfio_attach_pasid(int fd, const char *name, __u32 pasid, __u32 pt)
+{
+	struct vfio_device_attach_iommufd_pt cmd = {
+		.argsz = sizeof(cmd),
+		.flags = VFIO_DEVICE_ATTACH_PASID,
+		.pt_id = pt,
+		.pasid = pasid,
+	};
+	int err = call(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd,
+		       "VFIO_DEVICE_ATTACH_IOMMUFD_PT(%s, pasid %u, pt %u)", name, pasid,
+		       pt);
+
+	/* An HWPT is what it is. */
+	return !err && cmd.pt_id != pt ? -EBADMSG : err;
+}
+
+int vfio_detach_pasid(int fd, const char *name, __u32 pasid)
+{
+	struct vfio_device_detach_iommufd_pt cmd = {
+		.argsz = sizeof(cmd),
+		.flags = VFIO_DEVICE_DETACH_PASID,
+		.pasid = pasid,
+	};
+
+	return call(fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &cmd,
+		    "VFIO_DEVICE_DETACH_IOMMUFD_PT(%s, pasid %u)", name, pasid);
+}
+
 int vfio_open_by_group(struct vfio_by_group *by, const char *name)
 {
 	char path[64];

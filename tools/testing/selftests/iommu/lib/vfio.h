@@ -13,6 +13,9 @@ int vfio_bind(int fd, const char *name, int iommufd, __u32 *id);
 /* @pt: an IOAS or an HWPT; then the HWPT that it is. */
 int vfio_attach(int fd, const char *name, __u32 *pt);
 int vfio_detach(int fd, const char *name);
+/* The same for one PASID; @pt: an HWPT. */
+int vfio_attach_pasid(int fd, const char *name, __u32 pasid, __u32 pt);
+int vfio_detach_pasid(int fd, const char *name, __u32 pasid);
 
 struct vfio_by_group {
 	const char *container_path;
