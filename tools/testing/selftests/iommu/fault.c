@@ -62,6 +62,47 @@ TEST_F(fault, a_nesting_parent_has_none)
 	EXPECT_OK(destroy(self->fd, hwpt));
 }
 
+/* A stage 2 takes no faults, and a stage 1 is no parent and is not tracked. */
+TEST_F(fault, an_hwpt_has_each_combination_of_flags_that_makes_sense)
+{
+	const __u32 parents = IOMMU_HWPT_ALLOC_NEST_PARENT;
+	const __u32 not_nested = parents | IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
+	struct iommu_hwpt_selftest data = { .iotlb = IOMMU_TEST_IOTLB_DEFAULT };
+	struct iommu_hwpt_alloc cmd = {
+		.size = sizeof(cmd),
+		.dev_id = self->mock.dev,
+		.pt_id = self->ioas,
+		.fault_id = self->fault,
+	};
+	__u32 parent = 0;
+	int err, expected;
+
+	for (cmd.flags = 0; cmd.flags < 16; cmd.flags++) {
+		err = call(self->fd, IOMMU_HWPT_ALLOC, &cmd, "IOMMU_HWPT_ALLOC(flags %#x)",
+			   cmd.flags);
+		expected = cmd.flags & parents && cmd.flags & IOMMU_HWPT_FAULT_ID_VALID ?
+			   -EOPNOTSUPP : 0;
+		EXPECT_EQ(expected, err) {
+			TH_LOG("%s", last_call);
+		}
+		if (cmd.flags == parents)
+			parent = cmd.out_hwpt_id;
+		else if (!err)
+			EXPECT_OK(destroy(self->fd, cmd.out_hwpt_id));
+	}
+	cmd.pt_id = parent;
+	cmd.data_type = IOMMU_HWPT_DATA_SELFTEST;
+	cmd.data_len = sizeof(data);
+	cmd.data_uptr = (uintptr_t)&data;
+	for (cmd.flags = 0; cmd.flags < 16; cmd.flags++) {
+		err = call(self->fd, IOMMU_HWPT_ALLOC, &cmd,
+			   "IOMMU_HWPT_ALLOC(nested, flags %#x)", cmd.flags);
+		EXPECT_EQ(cmd.flags & not_nested ? -EOPNOTSUPP : 0, err) {
+			TH_LOG("%s", last_call);
+		}
+	}
+}
+
 TEST_F(fault, it_is_busy_as_long_as_an_hwpt_needs_it)
 {
 	EXPECT_ERRNO(EBUSY, destroy(self->fd, self->fault));

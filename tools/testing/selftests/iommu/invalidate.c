@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/time.h>
 
+#include "lib/fault.h"
 #include "lib/nested_fixture.h"
 
 /* The core copies these at once: without an allocation, and with one. */
@@ -356,6 +357,36 @@ TEST_F(invalidate, the_longest_array_is_begun_at_least)
 					     variant->target.entry_len, &num));
 	EXPECT_EQ(1, num);
 	EXPECT_OK(is_empty(3));
+}
+
+/* What the kernel holds of an array does not depend on how long it is. */
+TEST_F(invalidate, the_longest_array_takes_as_much_memory_as_a_block)
+{
+	const struct target *target = &variant->target;
+	const __u32 lengths[] = { 1, BLOCK_BYTES / target->entry_len, LONGEST };
+	long bytes[ARRAY_SIZE(lengths)];
+	__u8 *entries;
+
+	entries = memory_pages((__u64)LONGEST * target->entry_len);
+	ASSERT_NE(NULL, entries);
+	for (__u32 i = 0; i < LONGEST; i++)
+		put_entry(target, entries + i * target->entry_len, 0, 2);
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		__u32 num = lengths[i];
+		int err = fault_bytes_begin();
+
+		if (err)
+			SKIP(return, "no failslab in debugfs: %s", strerror(-err));
+		err = hwpt_invalidate(self->fd, self->id, target->type, entries,
+				      target->entry_len, &num);
+		bytes[i] = fault_bytes_end();
+		ASSERT_OK(err);
+		EXPECT_EQ(lengths[i], num);
+	}
+	/* The test sees the block, beside what it takes to look. */
+	EXPECT_LE(bytes[0] + BLOCK_BYTES, bytes[1]);
+	EXPECT_GT(bytes[0] + 2 * BLOCK_BYTES, bytes[1]);
+	EXPECT_GT(bytes[0] + 2 * BLOCK_BYTES, bytes[2]);
 }
 
 TEST_F(invalidate, a_longer_array_is_not_begun)

@@ -62,6 +62,36 @@ long fault_count_end(const char *way)
 	return atol(SPACE) - left;
 }
 
+static int count_only_me(bool only)
+{
+	const char *on = only ? "Y" : "N";
+	int fd = open("/proc/thread-self/make-it-fail", O_WRONLY | O_CLOEXEC);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = write(fd, only ? "1" : "0", 1) < 0 ? -errno : 0;
+	close(fd);
+	err = err ?: fault_write("failslab", "task-filter", on);
+	/* What may wait for memory is not asked about by default. */
+	return err ?: fault_write("failslab", "ignore-gfp-wait", only ? "N" : "Y");
+}
+
+int fault_bytes_begin(void)
+{
+	/* It is not asked either once it has failed as often as it may. */
+	return fault_write("failslab", "times", "1") ?: count_only_me(true) ?:
+	       fault_count_begin("failslab");
+}
+
+long fault_bytes_end(void)
+{
+	long bytes = fault_count_end("failslab");
+	int err = count_only_me(false);
+
+	return err ?: bytes;
+}
+
 static void log_failures(bool log)
 {
 	static const char * const ways[] = {

@@ -32,4 +32,8 @@ long fault_read(const char *way, const char *option);
 int fault_count_begin(const char *way);
 long fault_count_end(const char *way);
 
+/* From now on, count the bytes of slabs that this thread's calls take; and how many. */
+int fault_bytes_begin(void);
+long fault_bytes_end(void);
+
 #endif
