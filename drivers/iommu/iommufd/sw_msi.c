@@ -11,6 +11,7 @@
 #include <linux/iommu.h>
 #include <linux/msi.h>
 
+#include "fail.h"
 #include "iommufd_private.h"
 
 static unsigned long doorbell_iova(struct iommufd_hwpt_paging *hwpt,
@@ -24,6 +25,8 @@ static int doorbell_map(struct iommufd_hwpt_paging *hwpt, unsigned int index)
 {
 	lockdep_assert_held(&hwpt->common.ictx->doorbell_lock);
 
+	if (iommufd_should_fail())
+		return -ENOMEM;
 	return iommu_map(hwpt->common.domain, doorbell_iova(hwpt, index),
 			 hwpt->common.ictx->doorbells[index], PAGE_SIZE,
 			 IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO);

@@ -3,6 +3,7 @@
  * What uses an IOAS, in-kernel users and devices by VFIO, with each step failing: see
  * lib/failing.h.
  */
+#include <poll.h>
 #include <sys/eventfd.h>
 
 #include "lib/failing.h"
@@ -112,6 +113,13 @@ SCENARIO(access_rw_file, .prepare = an_access_to_a_file, .run = run_access_rw);
 
 /* ---- A device of QEMU, through VFIO ---- */
 
+static int two_ioases_alone(struct world *w)
+{
+	return an_ioas_with_areas(w) ?:
+	       ioas_alloc(w->fd, &w->other) ?:
+	       ioas_map_at(w->fd, w->other, w->pages + 16 * PAGE, 4 * PAGE, AT);
+}
+
 static int an_edu(struct world *w)
 {
 	return an_ioas_with_areas(w) ?: edu_open(&w->edu);
@@ -177,6 +185,62 @@ static int run_edu_replace_by_hwpt(struct world *w)
 
 SCENARIO(vfio_replace_with_msi, .prepare = an_edu_with_msi, .run = run_edu_replace_by_hwpt,
 	 .own_steps = 1, .on_edu = true);
+
+/*
+ * Such a page is mapped in all HWPTs that devices are attached to, also where the
+ * interrupt is not of theirs. Where it cannot be in one, it is in none of them, or it
+ * would be in the way when it is mapped again.
+ */
+static int two_groups_without_msi(struct world *w)
+{
+	return two_ioases_alone(w) ?:
+	       edu_open(&w->edu) ?: edu_open(&w->edu_second) ?:
+	       edu_bind(&w->edu, w->fd) ?: edu_bind(&w->edu_second, w->fd) ?:
+	       edu_attach(&w->edu, w->ioas) ?: edu_attach(&w->edu_second, w->other) ?:
+	       edu_start(&w->edu) ?: edu_start(&w->edu_second);
+}
+
+static int run_msi_enable(struct world *w)
+{
+	int event = eventfd(0, EFD_CLOEXEC);
+	int err = edu_irq_enable(&w->edu, VFIO_PCI_MSI_IRQ_INDEX, event);
+
+	close(event);
+	/* What 6.1's MSI core makes of it */
+	return err == -ENOSPC ? -ENOMEM : err;
+}
+
+/* Does an interrupt of the device arrive? */
+static int check_msi(struct edu *edu)
+{
+	int event = eventfd(0, EFD_CLOEXEC);
+	struct pollfd poll_fd = { .fd = event, .events = POLLIN };
+	int err = edu_irq_enable(edu, VFIO_PCI_MSI_IRQ_INDEX, event);
+
+	if (!err) {
+		edu_irq_raise(edu, 1);
+		err = poll(&poll_fd, 1, 10000) == 1 ? 0 : -ETIMEDOUT;
+		edu_irq_ack(edu, 1);
+	}
+	close(event);
+	return err;
+}
+
+static int check_msis(struct world *w, bool done)
+{
+	return done ? check_msi(&w->edu) ?: check_msi(&w->edu_second) : 0;
+}
+
+/* An SMMU translates interrupts. */
+#ifdef __aarch64__
+#define DOORBELL_STEPS 2
+#else
+#define DOORBELL_STEPS 0
+#endif
+
+SCENARIO(vfio_msi_of_two_groups, .prepare = two_groups_without_msi, .run = run_msi_enable,
+	 .check = check_msis, .own_steps = DOORBELL_STEPS, .spares_slabs = true,
+	 .on_edu_groups = true);
 
 /*
  * Two devices in one group move together. Where the second cannot, the first goes

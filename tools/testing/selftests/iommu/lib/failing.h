@@ -72,9 +72,12 @@ FIXTURE_VARIANT(fail_nth)
 	bool answers_late;
 	/* Several ioctls, of which those before the failure are not undone. */
 	bool is_story;
+	/* Others that it calls do not survive it if an allocation of theirs fails. */
+	bool spares_slabs;
 	/* It works on a device of QEMU, not on a mock one. */
 	bool on_edu;
 	bool on_edu_pair;
+	bool on_edu_groups;	/* on two, of a group each */
 	bool on_shmem;
 	bool on_huge_pages;
 };
@@ -104,12 +107,21 @@ FIXTURE_SETUP(fail_nth)
 		ASSERT_OK(edu_keep_enabled(&self->world.edu));
 		ASSERT_OK(edu_keep_enabled(&self->world.edu_second));
 	}
+	if (variant->on_edu_groups) {
+		find_edu(_metadata, &self->world.edu, 0);
+		find_edu_of_another_group(_metadata, &self->world.edu,
+					  &self->world.edu_second);
+		ASSERT_OK(edu_keep_enabled(&self->world.edu));
+		ASSERT_OK(edu_keep_enabled(&self->world.edu_second));
+	}
 	if (variant->on_huge_pages)
 		self->world.huge = alloc_memory(_metadata, MEMORY_THP, 2 * HUGE);
 	self->nth = fault_open();
 	if (self->nth < 0)
 		SKIP_TEST("no fail-nth or no failslab in debugfs: %s",
 			  strerror(-self->nth));
+	if (variant->spares_slabs)
+		ASSERT_EQ(0, fault_spare_slabs());
 	/* Counted down by each failure of that way. */
 	ASSERT_EQ(0, fault_write("fail_iommufd", "times", "1000000"));
 	self->world.pages = memory_pages(LENGTH);

@@ -119,8 +119,15 @@ int fault_open(void)
 	return nth;
 }
 
+int fault_spare_slabs(void)
+{
+	/* Only those of marked caches would, and none is. */
+	return fault_write("failslab", "cache-filter", "Y");
+}
+
 void fault_close(int nth)
 {
+	fault_write("failslab", "cache-filter", "N");
 	fault_write("failslab", "ignore-gfp-wait", "Y");
 	log_failures(true);
 	close(nth);

@@ -16,6 +16,12 @@ int fault_open(void);
 /* Log them again; allocations that may wait do not fail. */
 void fault_close(int nth);
 
+/*
+ * Allocations of slabs do not fail either: only what user space hands over, and what
+ * has a way to fail of its own.
+ */
+int fault_spare_slabs(void);
+
 /* From now on, let the nth step of this thread that can be made to fail, fail. */
 int fault_arm(int nth, unsigned int n);
 /* Did it? Afterwards nothing fails. */
