@@ -44,6 +44,12 @@ DEVICES = [
     "ivshmem-plain,id=peer,memdev=peer-memory,bus=rp2,addr=0x0",
     "virtio-serial-pci,id=serial,bus=pcie.0,addr=0x8",
 ]
+# Where the kernel is one for tests: a device with virtual functions, which need a
+# kernel that knows them.
+TEST_DEVICES = [
+    "pcie-root-port,id=rp3,bus=pcie.0,addr=0x7,chassis=4",
+    "igb,id=igb0,bus=rp3,addr=0x0,romfile=",
+]
 
 MACHINES = {
     "x86": {
@@ -160,15 +166,17 @@ def qemu_argv(arch, kind, initrd, setting=Setting()):
                           stdout=subprocess.PIPE, text=True).stdout.strip()
     cmdline = "console=%s panic=-1%s" % (machine["console"], machine["cmdline"])
     cmdline += setting.cmdline
+    devices = DEVICES
     if kind in ("test", "kasan"):
         # End a hang at once, with the report; the others have no detector.
         cmdline += " sysctl.kernel.hung_task_panic=1"
+        devices = devices + TEST_DEVICES
     argv = [qemu, *machine["args"], *setting.cpu, *setting.words,
             "-object", "memory-backend-ram,id=peer-memory,size=1M",
             "-m", setting.memory or MEMORY[kind], "-nodefaults", "-no-user-config",
             "-display", "none", "-no-reboot", "-kernel", image, "-initrd", initrd, "-append",
             (cmdline + " " + os.environ.get("CMDLINE", "")).strip()]
-    for device in DEVICES:
+    for device in devices:
         argv += ["-device", device]
     return argv
 

@@ -175,7 +175,7 @@ class Runs(unittest.TestCase):
 
         with mock.patch.object(boot, "run", fake), \
              contextlib.redirect_stdout(io.StringIO()):
-            results = test.run_machine("x86", "test", programs)
+            results = test.run_machine("x86", "test", test.USUAL, programs)
         self.assertEqual(left, [])
         return len(results.passed), len(results.failed)
 

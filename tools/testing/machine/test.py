@@ -17,8 +17,15 @@ BEGIN = re.compile(r"^@@ begin (\S+)$")
 END = re.compile(r"^@@ end (\S+) (\d+)$")
 
 
-# The programs for which the arm64 machine boots by firmware, with another IORT.
-WANT_ACPI = ("nested_hw", "nested_hw_inval", "nested_hw_event", "nested_hw_run")
+# What some programs need of the machine: the name of the run, its words in the output,
+# what boot.Setting() is told, and the programs.
+OTHERS = (
+    ("acpi", " with ACPI", {"acpi": True},
+     ("nested_hw", "nested_hw_inval", "nested_hw_event", "nested_hw_run")),
+    ("intremap", " without interrupt remapping", {"cmdline": " intremap=off"},
+     ("unsafe_interrupts",)),
+)
+USUAL = ("test", "", {})
 
 
 class Progress:
@@ -85,20 +92,21 @@ def kunit(log):
     return parser.finish()
 
 
-def run_machine(arch, kind, programs, name="test", setting=boot.Setting(), first=True):
+def run_machine(arch, kind, machine, programs, first=True):
     """All programs in one machine, booted anew after one that killed it. The logs of
-    its boots have the name and a number."""
+    its boots have its name and a number."""
+    name, words, setting = machine
     total = ktap.Results()
     left = list(programs)
     seconds = int(os.environ.get("TIMEOUT") or 1200)
-    print("%s%s, %s kernel: %d programs" % (arch, " with ACPI" if setting.acpi else "", kind,
-                                            len(left)), flush=True)
+    print("%s%s, %s kernel: %d programs" % (arch, words, kind, len(left)), flush=True)
     number = 0
     while left:
         number += 1
         progress = Progress()
         outcome, logs = boot.run(arch, kind, "run-tests " + " ".join(left), seconds,
-                                 "%s%d" % (name, number), progress.output, setting)
+                                 "%s%d" % (name, number), progress.output,
+                                 boot.Setting(**setting))
         if progress.name:
             progress.end(None)
         outcome.show(logs)
@@ -132,9 +140,12 @@ def wanted(arch, kind, names):
     return [name for name in programs if not names or name in names]
 
 
-def wants_acpi(arch, program):
-    """True if the program needs the machine that boots by firmware."""
-    return arch == "arm64" and program in WANT_ACPI
+def machines(programs):
+    """Yields the machines that the programs need, each with its programs."""
+    special = [name for *_, names in OTHERS for name in names]
+    yield USUAL, [name for name in programs if name not in special]
+    for *machine, names in OTHERS:
+        yield machine, [name for name in programs if name in names]
 
 
 def main():
@@ -147,11 +158,9 @@ def main():
             total.failed.append((arch, "there are no test programs"))
             print("test: there are no test programs for %s" % arch)
         first = True
-        for acpi in (False, True):
-            here = [name for name in programs if wants_acpi(arch, name) == acpi]
+        for machine, here in machines(programs):
             if here:
-                total.add(run_machine(arch, kind, here, "acpi" if acpi else "test",
-                                      boot.Setting(acpi=acpi), first))
+                total.add(run_machine(arch, kind, machine, here, first))
                 first = False
     print(total.summary())
     return 1 if total.failed else 0

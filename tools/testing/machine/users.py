@@ -20,9 +20,9 @@ for number in (0, 1):
 
 def main():
     """Entry."""
-    setting = boot.Setting(memory="3G", words=CARDS,
-                           archives=[os.path.join(boot.BUILD, "users.cpio")])
-    total = test.run_machine("x86", sys.argv[1], PROGRAMS, "users", setting)
+    setting = {"memory": "3G", "words": CARDS,
+               "archives": [os.path.join(boot.BUILD, "users.cpio")]}
+    total = test.run_machine("x86", sys.argv[1], ("users", "", setting), PROGRAMS)
     print(total.summary())
     return 1 if total.failed else 0
 
