@@ -13,7 +13,10 @@ out=$top/build/$arch-$kind
 
 fragments=
 kinds=$kind
-[ "$kind" != mock ] || kinds="perf mock"
+case $arch-$kind in
+*-mock) kinds="perf mock" ;;
+x86-test | x86-kasan) kinds="$kind x86-kvm" ;;
+esac
 for name in common "$arch" iommufd $kinds; do
 	fragments="$fragments $here/config/$name.config"
 done
