@@ -202,7 +202,8 @@ configure() {
 # What only configurations and architectures have that are not here is left out.
 objects() {
 	elsewhere='^drivers/gpu/\|^drivers/s390/'
-	[ "$arch" = arm64 ] || elsewhere="$elsewhere\|^drivers/acpi/arm64/"
+	[ "$arch" = arm64 ] ||
+		elsewhere="$elsewhere\|^drivers/acpi/arm64/\|^drivers/irqchip/irq-gic"
 	echo drivers/iommu/ drivers/vfio/
 	"$here/pristine.py" --patched | grep '\.c$' |
 		grep -v '^drivers/iommu/\|^drivers/vfio/\|^arch/\|^tools/' |

@@ -92,7 +92,7 @@ elsewhere() {
 	git apply --numstat "$work"/series/*.patch | cut -f 3 | sort -u |
 		grep '\.c$' | grep -v '^drivers/iommu/\|^drivers/vfio/\|^arch/\|^tools/\|^samples/' |
 		grep -v '^drivers/gpu/\|^drivers/s390/' | while read -r file; do
-		case $arch:$file in x86:drivers/acpi/arm64/*) continue ;; esac
+		case $arch:$file in x86:drivers/acpi/arm64/* | x86:drivers/irqchip/irq-gic*) continue ;; esac
 		[ ! -f "$tree/$file" ] || echo "${file%c}o"
 	done
 }
