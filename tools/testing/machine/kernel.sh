@@ -19,6 +19,8 @@ x86-test | x86-kasan) kinds="$kind x86-kvm" ;;
 esac
 for name in common "$arch" iommufd $kinds; do
 	fragments="$fragments $here/config/$name.config"
+	[ ! -f "$here/config/$arch-$name.config" ] ||
+		fragments="$fragments $here/config/$arch-$name.config"
 done
 [ -f "$here/config/$kind.config" ] || { echo "unknown KIND=$kind" >&2; exit 2; }
 
