@@ -387,13 +387,6 @@ int iommufd_hwpt_link_fault(struct iommufd_hwpt *hwpt, u32 fault_id)
 	return 0;
 }
 
-void iommufd_hwpt_unlink_fault(struct iommufd_hwpt *hwpt)
-{
-	if (hwpt->fault)
-		iommufd_object_unlink(&hwpt->fault->obj);
-	hwpt->fault = NULL;
-}
-
 void iommufd_fault_measure(struct iommufd_object *obj,
 			   struct iommufd_fault_usage *usage)
 {

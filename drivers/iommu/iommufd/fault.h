@@ -155,7 +155,14 @@ int iommufd_fault_alloc_ioctl(struct iommufd_ucmd *ucmd);
 void iommufd_fault_destroy(struct iommufd_ctx *ictx,
 			   struct iommufd_object *obj);
 int iommufd_hwpt_link_fault(struct iommufd_hwpt *hwpt, u32 fault_id);
-void iommufd_hwpt_unlink_fault(struct iommufd_hwpt *hwpt);
+
+static inline void iommufd_hwpt_unlink_fault(struct iommufd_hwpt *hwpt)
+{
+	if (hwpt->fault)
+		iommufd_object_unlink(&hwpt->fault->obj);
+	hwpt->fault = NULL;
+}
+
 void iommufd_fault_measure(struct iommufd_object *obj,
 			   struct iommufd_fault_usage *usage);
 void *iommufd_fault_queue_zalloc(struct iommufd_fault_queue *queue,

@@ -17,21 +17,9 @@
 /* Ids are positive as an int, too */
 #define ID_MAX_CHUNKS (INT_MAX / ID_CHUNK)
 
-static void *free_slot(u32 next)
-{
-	return (void *)(((unsigned long)next << 1) | 1);
-}
-
 static u32 slot_next_free(const void *slot)
 {
 	return (unsigned long)slot >> 1;
-}
-
-/* The slot of an id that is in the table */
-static void **id_slot(struct id_table *table, u32 id)
-{
-	lockdep_assert_held(&table->lock);
-	return &table->chunks[id / ID_CHUNK][id % ID_CHUNK];
 }
 
 void id_table_init(struct id_table *table)
@@ -153,21 +141,8 @@ int id_table_alloc(struct id_table *table, u32 *id)
 void id_table_free(struct id_table *table, u32 id)
 {
 	spin_lock(&table->lock);
-	*id_slot(table, id) = free_slot(table->free);
-	table->free = id;
-	table->used--;
+	id_table_free_locked(table, id);
 	spin_unlock(&table->lock);
-}
-
-/**
- * id_table_store - Let an id show something
- * @table: table, locked
- * @id: the id, which is taken
- * @object: pointer, or NULL for nothing
- */
-void id_table_store(struct id_table *table, u32 id, void *object)
-{
-	*id_slot(table, id) = object;
 }
 
 /**

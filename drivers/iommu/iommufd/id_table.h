@@ -39,7 +39,6 @@ void id_table_init(struct id_table *table);
 void id_table_destroy(struct id_table *table);
 int id_table_alloc(struct id_table *table, u32 *id);
 void id_table_free(struct id_table *table, u32 id);
-void id_table_store(struct id_table *table, u32 id, void *object);
 void *id_table_find(struct id_table *table, unsigned long *id);
 
 static inline bool id_slot_is_free(const void *slot)
@@ -65,6 +64,41 @@ static inline void *id_table_load(struct id_table *table, u32 id)
 	chunk = array_index_nospec(chunk, table->nr_chunks);
 	slot = table->chunks[chunk][id % ID_CHUNK];
 	return id_slot_is_free(slot) ? NULL : slot;
+}
+
+static inline void *free_slot(u32 next)
+{
+	return (void *)(((unsigned long)next << 1) | 1);
+}
+
+/* The slot of an id that is in the table */
+static inline void **id_slot(struct id_table *table, u32 id)
+{
+	lockdep_assert_held(&table->lock);
+	return &table->chunks[id / ID_CHUNK][id % ID_CHUNK];
+}
+
+/**
+ * id_table_free_locked - Give an id back
+ * @table: table, locked
+ * @id: the id, which is taken
+ */
+static inline void id_table_free_locked(struct id_table *table, u32 id)
+{
+	*id_slot(table, id) = free_slot(table->free);
+	table->free = id;
+	table->used--;
+}
+
+/**
+ * id_table_store - Let an id show something
+ * @table: table, locked
+ * @id: the id, which is taken
+ * @object: pointer, or NULL for nothing
+ */
+static inline void id_table_store(struct id_table *table, u32 id, void *object)
+{
+	*id_slot(table, id) = object;
 }
 
 #endif /* __IOMMUFD_ID_TABLE_H */

@@ -154,7 +154,6 @@ bool iommufd_object_tryget(struct iommufd_ctx *ictx,
 struct iommufd_object *iommufd_object_next(struct iommufd_ctx *ictx,
 					   unsigned long *id);
 void iommufd_object_put(struct iommufd_ctx *ictx, struct iommufd_object *obj);
-int iommufd_object_destroy_id(struct iommufd_ctx *ictx, u32 id);
 void iommufd_object_unlink_destroy(struct iommufd_ctx *ictx,
 				   struct iommufd_object *obj);
 bool iommufd_object_take(struct iommufd_ctx *ictx, struct iommufd_object *obj);
@@ -226,6 +225,7 @@ out_fault:
 }
 
 int iommufd_ucmd_respond(struct iommufd_ucmd *ucmd, size_t size);
+int iommufd_destroy_ioctl(struct iommufd_ucmd *ucmd);
 struct device *iommufd_misc_device(void);
 
 /**

@@ -19,13 +19,6 @@
 #include "iommufd_test.h"
 #include "veventq.h"
 
-static int iommufd_destroy_ioctl(struct iommufd_ucmd *ucmd)
-{
-	struct iommu_destroy *cmd = ucmd->cmd;
-
-	return iommufd_object_destroy_id(ucmd->ictx, cmd->id);
-}
-
 /**
  * struct iommufd_ioctl - one line of the table
  * @execute: the handler
@@ -152,10 +145,19 @@ static int read_struct(struct iommufd_ucmd *ucmd, union iommufd_cmd *buf,
 				     ucmd->user_size);
 }
 
+/* VFIO's container ioctls have the numbers before ours */
+static noinline long other_ioctl(struct iommufd_ctx *ictx, unsigned int cmd,
+				 unsigned long arg)
+{
+	if (_IOC_TYPE(cmd) == IOMMUFD_TYPE && _IOC_NR(cmd) < IOMMUFD_CMD_BASE)
+		return iommufd_vfio_ioctl(ictx, cmd, arg);
+	return -ENOIOCTLCMD;
+}
+
 static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
 			       unsigned long arg)
 {
-	unsigned int nr = _IOC_NR(cmd) - IOMMUFD_CMD_BASE;
+	unsigned int nr = cmd - _IO(IOMMUFD_TYPE, IOMMUFD_CMD_BASE);
 	const struct iommufd_ioctl *ioctl;
 	struct iommufd_ucmd ucmd = {
 		.ictx = file->private_data,
@@ -164,12 +166,8 @@ static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
 	union iommufd_cmd buf __uninitialized;
 	int rc;
 
-	/* VFIO's container ioctls have the numbers before ours */
-	if (_IOC_TYPE(cmd) == IOMMUFD_TYPE && _IOC_NR(cmd) < IOMMUFD_CMD_BASE)
-		return iommufd_vfio_ioctl(ucmd.ictx, cmd, arg);
-	if (cmd != _IO(IOMMUFD_TYPE, _IOC_NR(cmd)) ||
-	    nr >= ARRAY_SIZE(iommufd_ioctls))
-		return -ENOIOCTLCMD;
+	if (unlikely(nr >= ARRAY_SIZE(iommufd_ioctls)))
+		return other_ioctl(ucmd.ictx, cmd, arg);
 	nr = array_index_nospec(nr, ARRAY_SIZE(iommufd_ioctls));
 	ioctl = &iommufd_ioctls[nr];
 	if (!ioctl->execute)

@@ -113,7 +113,7 @@ void iommufd_object_publish(struct iommufd_ctx *ictx,
 	spin_unlock(&ictx->objects.lock);
 }
 
-/* Its id stays taken, or is free after that */
+/* Its id is free after that, or as it was: taken, or free already */
 static void iommufd_object_undo(struct iommufd_ctx *ictx,
 				struct iommufd_object *obj, bool keep_id)
 {
@@ -246,7 +246,8 @@ static int iommufd_object_destroy_hidden(struct iommufd_ctx *ictx,
 /*
  * An object that no ioctl works with, and that nothing links to: what
  * iommufd_object_destroy_hidden() waits for, and has to look at again then, is
- * all so under the lock. Returns whether it is gone for all but the caller.
+ * all so under the lock. Returns whether it is gone for all but the caller. Its
+ * id can be another object's from then on.
  */
 static bool iommufd_object_take_idle(struct iommufd_ctx *ictx,
 				     struct iommufd_object *obj)
@@ -256,19 +257,21 @@ static bool iommufd_object_take_idle(struct iommufd_ctx *ictx,
 	if (refcount_read(&obj->users) != 1 ||
 	    !refcount_dec_if_one(&obj->links))
 		return false;
-	iommufd_object_hide(ictx, obj);
+	trace_iommufd_object_destroy(ictx, obj);
+	id_table_free_locked(&ictx->objects, obj->id);
 	return true;
 }
 
-/* IOMMU_DESTROY */
-int iommufd_object_destroy_id(struct iommufd_ctx *ictx, u32 id)
+int iommufd_destroy_ioctl(struct iommufd_ucmd *ucmd)
 {
+	const struct iommu_destroy *cmd = ucmd->cmd;
+	struct iommufd_ctx *ictx = ucmd->ictx;
 	struct iommufd_object *obj;
 	bool idle = false;
 	int rc = 0;
 
 	spin_lock(&ictx->objects.lock);
-	obj = id_table_load(&ictx->objects, id);
+	obj = id_table_load(&ictx->objects, cmd->id);
 	if (!obj)
 		rc = -ENOENT;
 	else if (refcount_read(&obj->links) != 1)
@@ -282,9 +285,7 @@ int iommufd_object_destroy_id(struct iommufd_ctx *ictx, u32 id)
 		return rc;
 	if (!idle)
 		return iommufd_object_destroy_hidden(ictx, obj, true);
-
-	trace_iommufd_object_destroy(ictx, obj);
-	iommufd_object_free(ictx, obj);
+	iommufd_object_undo(ictx, obj, true);
 	return 0;
 }
 
