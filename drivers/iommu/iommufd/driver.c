@@ -105,17 +105,28 @@ static int walk_blocks(const struct iommu_user_data_array *array,
 }
 
 /* Not inlined: who calls it has something better to do with a cache line */
+static noinline int walk_few(const struct iommu_user_data_array *array,
+			     const struct iommu_user_entry *entry,
+			     void *context, u32 *done)
+{
+	u64 block[WALK_STACK / sizeof(u64)] __uninitialized;
+	int error = 0;
+
+	/* In short what is to be done for a block that can be read as it is */
+	if (copy_from_user(block, array->uptr, array->entry_num * entry->size))
+		return walk_blocks(array, entry, context, block, sizeof(block),
+				   done);
+	*done = entry->handle(context, block, array->entry_num, &error);
+	return error;
+}
+
 static noinline int walk_many(const struct iommu_user_data_array *array,
 			      const struct iommu_user_entry *entry,
 			      void *context, u32 *done)
 {
-	u64 stack[WALK_STACK / sizeof(u64)] __uninitialized;
 	void *block;
 	int rc;
 
-	if (array->entry_num <= sizeof(stack) / entry->size)
-		return walk_blocks(array, entry, context, stack, sizeof(stack),
-				   done);
 	block = kmalloc(WALK_BLOCK, GFP_KERNEL);
 	if (!block)
 		return -ENOMEM;
@@ -164,6 +175,10 @@ int iommu_walk_user_array(struct iommu_user_data_array *array,
 	if (array->entry_num == 1 && array->entry_len == entry->size &&
 	    array->type == entry->type && entry->size <= WALK_ONE) {
 		rc = walk_one(array, entry, context, &done);
+	} else if (array->entry_num && array->entry_len == entry->size &&
+		   array->type == entry->type &&
+		   array->entry_num <= WALK_STACK / entry->size) {
+		rc = walk_few(array, entry, context, &done);
 	} else {
 		rc = walk_check(array, entry);
 		if (!rc && array->entry_num)

@@ -148,23 +148,22 @@ int arm_smmu_make_host_cmd(struct arm_smmu_vsmmu *vsmmu, u64 cmd[2])
 
 /**
  * struct alike - what commands are to be, for the next to be done as the last one
- * @mask: what of each dword has to be looked at
- * @match: what the first one has there; the second one has nothing
- * @keep: what of each dword is the guest's to say
- * @set: what the host puts into the first one
+ * @fixed: what of each dword has to be as in the last one
+ * @match: what the first dword has there; the second one has nothing
+ * @flip: what of the first one is another for the host
  */
 struct alike {
-	u64 mask[CMDQ_ENT_DWORDS];
+	u64 fixed[CMDQ_ENT_DWORDS];
 	u64 match;
-	u64 keep[CMDQ_ENT_DWORDS];
-	u64 set;
+	u64 flip;
 };
 
 /*
  * A guest's commands are mostly of one kind, one behind the other: an address of
  * an ASID each, or a CD of a device each. What made a command of @guest one of
- * the host, @host, holds for those that differ only in that. Valid as long as
- * the caller is in RCU, as a device's StreamID is.
+ * the host, @host, holds for those that differ only in that, and have nothing
+ * that the host would have to take away. Valid as long as the caller is in RCU,
+ * as a device's StreamID is.
  */
 static bool find_alike(const struct arm_smmu_device *smmu, u64 guest,
 		       const u64 host[2], struct alike *alike)
@@ -173,47 +172,68 @@ static bool find_alike(const struct arm_smmu_device *smmu, u64 guest,
 
 	switch (op) {
 	case CMDQ_OP_TLBI_NH_VA:
-		alike->mask[0] = CMDQ_0_OP |
-				 (CMDQ_TLBI_0_ASID &
-				  (CMDQ_TLBI_0_ASID << smmu->asid_bits));
-		alike->mask[1] = CMDQ_TLBI_1_TG;
+		alike->fixed[0] = ~CMDQ_TLBI_0_ASID |
+				  CMDQ_TLBI_0_ASID << smmu->asid_bits;
+		alike->fixed[1] = ~(CMDQ_TLBI_1_LEAF | CMDQ_TLBI_1_VA_MASK);
 		alike->match = op;
-		alike->keep[0] = CMDQ_0_OP | CMDQ_TLBI_0_ASID;
-		alike->keep[1] = CMDQ_TLBI_1_LEAF | CMDQ_TLBI_1_VA_MASK;
-		alike->set = host[0] & CMDQ_TLBI_0_VMID;
+		alike->flip = host[0] & CMDQ_TLBI_0_VMID;
 		return true;
 	case CMDQ_OP_CFGI_CD:
-		alike->mask[0] = CMDQ_0_OP | CMDQ_CFGI_0_SID |
-				 (CMDQ_0_SSID &
-				  (CMDQ_0_SSID << smmu->ssid_bits));
-		alike->mask[1] = 0;
+		alike->fixed[0] = ~CMDQ_0_SSID | CMDQ_0_SSID << smmu->ssid_bits;
+		alike->fixed[1] = ~(u64)CMDQ_CFGI_1_LEAF;
 		alike->match = guest & (CMDQ_0_OP | CMDQ_CFGI_0_SID);
-		alike->keep[0] = CMDQ_0_OP | CMDQ_0_SSID;
-		alike->keep[1] = CMDQ_CFGI_1_LEAF;
-		alike->set = host[0] & CMDQ_CFGI_0_SID;
+		alike->flip = (guest ^ host[0]) & CMDQ_CFGI_0_SID;
 		return true;
 	}
 	return false;
 }
 
-/* Those that are alike, up to the first that is not; returns how many */
+/* Not 0 where a command is not alike */
+static u64 difference(const struct alike *a, u64 cmd0, u64 cmd1)
+{
+	return ((cmd0 ^ a->match) & a->fixed[0]) | (cmd1 & a->fixed[1]);
+}
+
+static void make_alike(const struct alike *a, u64 cmd0, u64 cmd1, u64 *to)
+{
+	to[0] = cmd0 ^ a->flip;
+	to[1] = cmd1;
+}
+
+static u64 guest_dword(const u64 *from, unsigned int i)
+{
+	return le64_to_cpu((__force __le64)from[i]);
+}
+
+/*
+ * Those that are alike, up to the first that is not; returns how many. By twos
+ * as long as both are: half of one's cost is to see whether there is another.
+ */
 static u32 make_host_alike(const struct alike *alike, const u64 *from, u64 *to,
 			   u32 nr)
 {
-	/* A copy, or it would be read again for each command */
 	const u64 *first = from, *end = from + nr * CMDQ_ENT_DWORDS;
+	/* A copy, or it would be read again for each command */
 	const struct alike a = *alike;
 
-	for (; from != end; from += CMDQ_ENT_DWORDS, to += CMDQ_ENT_DWORDS) {
-		u64 cmd0 = le64_to_cpu((__force __le64)from[0]);
-		u64 cmd1 = le64_to_cpu((__force __le64)from[1]);
+	for (; end - from >= 2 * CMDQ_ENT_DWORDS; from += 2 * CMDQ_ENT_DWORDS) {
+		u64 cmd0 = guest_dword(from, 0), cmd1 = guest_dword(from, 1);
+		u64 next0 = guest_dword(from, 2), next1 = guest_dword(from, 3);
 
-		if ((cmd0 & a.mask[0]) != a.match || cmd1 & a.mask[1])
+		if (difference(&a, cmd0, cmd1) | difference(&a, next0, next1))
 			break;
-		to[0] = (cmd0 & a.keep[0]) | a.set;
-		to[1] = cmd1 & a.keep[1];
+		make_alike(&a, cmd0, cmd1, to);
+		make_alike(&a, next0, next1, to + CMDQ_ENT_DWORDS);
+		to += 2 * CMDQ_ENT_DWORDS;
 	}
-	return (from - first) / CMDQ_ENT_DWORDS;
+	for (; from != end; from += CMDQ_ENT_DWORDS, to += CMDQ_ENT_DWORDS) {
+		u64 cmd0 = guest_dword(from, 0), cmd1 = guest_dword(from, 1);
+
+		if (difference(&a, cmd0, cmd1))
+			break;
+		make_alike(&a, cmd0, cmd1, to);
+	}
+	return (unsigned long)(from - first) / CMDQ_ENT_DWORDS;
 }
 
 /**
@@ -237,21 +257,11 @@ u32 arm_smmu_make_host_cmds(struct arm_smmu_vsmmu *vsmmu, u64 *cmds, u32 nr,
 	u32 done = 0;
 	int rc;
 
-	if (nr == 1) {
-		to[0] = le64_to_cpu((__force __le64)from[0]);
-		to[1] = le64_to_cpu((__force __le64)from[1]);
-		rc = arm_smmu_make_host_cmd(vsmmu, to);
-		*to_issue = !rc;
-		if (rc >= 0)
-			return 1;
-		*error = rc;
-		return 0;
-	}
 	while (done < nr) {
-		u64 guest = le64_to_cpu((__force __le64)from[0]);
+		u64 guest = guest_dword(from, 0);
 		u32 same = 0;
 
-		to[1] = le64_to_cpu((__force __le64)from[1]);
+		to[1] = guest_dword(from, 1);
 		to[0] = guest;
 		rc = arm_smmu_make_host_cmd(vsmmu, to);
 		if (rc < 0) {
@@ -272,7 +282,7 @@ u32 arm_smmu_make_host_cmds(struct arm_smmu_vsmmu *vsmmu, u64 *cmds, u32 nr,
 		to += same * CMDQ_ENT_DWORDS;
 		done += same;
 	}
-	*to_issue = (to - cmds) / CMDQ_ENT_DWORDS;
+	*to_issue = (unsigned long)(to - cmds) / CMDQ_ENT_DWORDS;
 	return done;
 }
 
@@ -291,6 +301,8 @@ static int issue(struct arm_smmu_device *smmu, u64 *cmds, u32 nr)
 	u32 limit = batch_limit(smmu);
 	int rc = 0;
 
+	if (likely(nr && nr <= limit))
+		return arm_smmu_cmdq_issue_cmdlist(smmu, cmds, nr, true);
 	while (nr && !rc) {
 		u32 batch = min(nr, limit);
 
@@ -302,20 +314,37 @@ static int issue(struct arm_smmu_device *smmu, u64 *cmds, u32 nr)
 	return rc;
 }
 
+/* What a guest gives one by one, in short */
+static u32 handle_one(struct arm_smmu_vsmmu *vsmmu, u64 *cmd, int *error)
+{
+	int rc;
+
+	cmd[0] = guest_dword(cmd, 0);
+	cmd[1] = guest_dword(cmd, 1);
+	rcu_read_lock();
+	rc = arm_smmu_make_host_cmd(vsmmu, cmd);
+	if (!rc)
+		rc = arm_smmu_cmdq_issue_cmdlist(vsmmu->smmu, cmd, 1, true);
+	rcu_read_unlock();
+	if (rc >= 0)
+		return 1;
+	*error = rc;
+	return 0;
+}
+
 /* A block of the guest's array */
 static u32 handle_block(void *context, void *entries, u32 nr, int *error)
 {
 	struct arm_smmu_vsmmu *vsmmu = context;
-	u32 done, issued = 1;
+	u32 done, issued;
 	int rc;
 
+	if (nr == 1)
+		return handle_one(vsmmu, entries, error);
 	rcu_read_lock();
 	done = arm_smmu_make_host_cmds(vsmmu, entries, nr, &issued, error);
 	/* A device that goes takes its StreamID along: issue before it can */
-	if (issued == 1)
-		rc = arm_smmu_cmdq_issue_cmdlist(vsmmu->smmu, entries, 1, true);
-	else
-		rc = issue(vsmmu->smmu, entries, issued);
+	rc = issue(vsmmu->smmu, entries, issued);
 	rcu_read_unlock();
 	if (!rc)
 		return done;
