@@ -31,7 +31,6 @@
 #ifndef __IOMMUFD_PRIVATE_H
 #define __IOMMUFD_PRIVATE_H
 
-#include <linux/fault-inject-usercopy.h>
 #include <linux/hash.h>
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
@@ -134,14 +133,18 @@ void *iommufd_object_begin(struct iommufd_ctx *ictx,
 
 /*
  * Allocate a struct that begins with an iommufd_object. Its id is taken, but
- * nobody can look it up before it is published. Inline, so that kzalloc() knows
- * the size where it is constant.
+ * nobody can look it up before it is published. Inline, so that the compiler
+ * knows the size where it is constant, for kmalloc() and to clear a few words.
  */
 static inline void *iommufd_object_alloc(struct iommufd_ctx *ictx, size_t size,
 					 enum iommufd_object_type type)
 {
-	return iommufd_object_begin(ictx, kzalloc(size, GFP_KERNEL_ACCOUNT),
-				    type);
+	struct iommufd_object *obj = kmalloc(size, GFP_KERNEL_ACCOUNT);
+
+	/* What it begins with is written in any case */
+	if (obj)
+		memset(obj + 1, 0, size - sizeof(*obj));
+	return iommufd_object_begin(ictx, obj, type);
 }
 
 void iommufd_object_publish(struct iommufd_ctx *ictx,
@@ -183,46 +186,6 @@ struct iommufd_ucmd {
 	u32 user_size;
 	void *cmd;
 };
-
-/*
- * Read a struct that consists of whole words of 32 bits. A few steps for each are
- * less than what copy_from_user() takes to find its way.
- */
-static inline int iommufd_read_words(void *to, const void __user *from,
-				     size_t size)
-{
-	size_t at;
-
-	/* Arm checks each word's address: its function is better at many */
-	if (!IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS) ||
-	    (IS_ENABLED(CONFIG_ARM64) && size > 2 * sizeof(u64)))
-		return copy_from_user(to, from, size) ? -EFAULT : 0;
-
-	/* As copy_from_user() does */
-	if (should_fail_usercopy() || !user_access_begin(from, size))
-		return -EFAULT;
-	for (at = 0; at + 2 * sizeof(u64) <= size; at += 2 * sizeof(u64)) {
-		unsafe_get_user(*(u64 *)(to + at),
-				(const u64 __user *)(from + at), out_fault);
-		unsafe_get_user(*(u64 *)(to + at + sizeof(u64)),
-				(const u64 __user *)(from + at + sizeof(u64)),
-				out_fault);
-	}
-	if (size & sizeof(u64)) {
-		unsafe_get_user(*(u64 *)(to + at),
-				(const u64 __user *)(from + at), out_fault);
-		at += sizeof(u64);
-	}
-	if (size & sizeof(u32))
-		unsafe_get_user(*(u32 *)(to + at),
-				(const u32 __user *)(from + at), out_fault);
-	user_access_end();
-	return 0;
-
-out_fault:
-	user_access_end();
-	return -EFAULT;
-}
 
 int iommufd_ucmd_respond(struct iommufd_ucmd *ucmd, size_t size);
 int iommufd_destroy_ioctl(struct iommufd_ucmd *ucmd);

@@ -213,8 +213,9 @@ arm_smmu_alloc_nested(struct iommufd_viommu *viommu, u32 flags,
 {
 	struct arm_smmu_vsmmu *vsmmu =
 		container_of(viommu, struct arm_smmu_vsmmu, core);
+	struct iommu_hwpt_arm_smmuv3 arg __uninitialized;
 	struct arm_smmu_nested_domain *nested;
-	struct iommu_hwpt_arm_smmuv3 arg;
+	u64 ste[ARRAY_SIZE(arg.ste)] __uninitialized;
 	int rc, i;
 
 	if (flags & ~IOMMU_HWPT_ALLOC_PASID)
@@ -224,18 +225,23 @@ arm_smmu_alloc_nested(struct iommufd_viommu *viommu, u32 flags,
 	if (rc)
 		return ERR_PTR(rc);
 
-	nested = kzalloc(sizeof(*nested), GFP_KERNEL_ACCOUNT);
+	for (i = 0; i < ARRAY_SIZE(ste); i++)
+		ste[i] = le64_to_cpu(arg.ste[i]);
+	rc = arm_smmu_check_guest_ste(vsmmu->smmu, ste);
+	if (rc)
+		return ERR_PTR(rc);
+
+	nested = kmalloc(sizeof(*nested), GFP_KERNEL_ACCOUNT);
 	if (!nested)
 		return ERR_PTR(-ENOMEM);
-	for (i = 0; i < ARRAY_SIZE(nested->ste); i++)
-		nested->ste[i] = le64_to_cpu(arg.ste[i]);
-	rc = arm_smmu_check_guest_ste(vsmmu->smmu, nested->ste);
-	if (rc) {
-		kfree(nested);
-		return ERR_PTR(rc);
-	}
+	/* All of it, and in fewer steps than to clear the slab's object */
+	nested->domain = (struct iommu_domain) {
+		.type = IOMMU_DOMAIN_NESTED,
+		.ops = &nested_ops,
+	};
 	nested->vsmmu = vsmmu;
-	nested->domain.type = IOMMU_DOMAIN_NESTED;
-	nested->domain.ops = &nested_ops;
+	memcpy(nested->ste, ste, sizeof(ste));
+	nested->last_pass = 0;
+	memset(nested->last, 0, sizeof(nested->last));
 	return &nested->domain;
 }
