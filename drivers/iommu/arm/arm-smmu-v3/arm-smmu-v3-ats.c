@@ -5,7 +5,8 @@
  * A device may do PRI while it does ATS, so PRI is the last that is enabled and the
  * first that is disabled. But what has been disabled cannot be enabled before all
  * page requests are answered, for which a user may take his time. So a device that
- * may ask for pages keeps both, where both domains have ATS.
+ * may ask for pages keeps both, where both domains have ATS. If its STE has to abort
+ * on the way, what it asks the SMMU then is refused, as its DMA is.
  *
  * What it finds then is from the one domain until its STE has changed, and from
  * the other one after that. An unmap in either has to invalidate it, so it waits
