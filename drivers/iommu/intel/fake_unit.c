@@ -200,9 +200,9 @@ static void power_on(struct kunit *test, struct fake_unit *unit)
 	hrtimer_init(&unit->timer, CLOCK_MONOTONIC,
 		     HRTIMER_MODE_REL_PINNED_HARD);
 	unit->timer.function = run_unit;
-	KUNIT_ASSERT_EQ(test, 0, smp_call_function_single(
-				cpumask_next(cpu, cpu_online_mask),
-				start_timer, unit, true));
+	cpu = cpumask_next(cpu, cpu_online_mask);
+	KUNIT_ASSERT_EQ(test, 0,
+			smp_call_function_single(cpu, start_timer, unit, true));
 	plug_device(unit);
 }
 

@@ -9,7 +9,6 @@
 #include <linux/hrtimer.h>
 #include <linux/iommu.h>
 #include <linux/pci.h>
-#include <asm/pci.h>
 
 #include "iommu.h"
 
