@@ -142,19 +142,10 @@ static void expect_state(struct kunit *test, bool ats, bool pri)
 				atomic_read(&t->fd->master.domain->nr_ats_masters));
 }
 
-/* How often the driver gave a command since the last time; forgets them all */
+/* Since the last time */
 static int count_cmds(struct ats_test *t, u64 cmd0)
 {
-	struct fake_smmu *fake = t->fake;
-	u32 mask = 2 * FAKE_ENTRIES - 1;
-	int count = 0;
-
-	for (; fake->cmdq_seen != fake->cmdq_reg;
-	     fake->cmdq_seen = (fake->cmdq_seen + 1) & mask)
-		if (le64_to_cpu(fake->cmdq[CMDQ_ENT_DWORDS *
-				(fake->cmdq_seen & (FAKE_ENTRIES - 1))]) == cmd0)
-			count++;
-	return count;
+	return fake_count_cmds(t->fake, cmd0);
 }
 
 static void pri_begins_and_ends_within_ats(struct kunit *test)

@@ -322,6 +322,20 @@ static inline void fake_expect_sync(struct kunit *test, struct fake_smmu *fake)
 	fake->cmdq_seen = (fake->cmdq_seen + 1) & (2 * FAKE_ENTRIES - 1);
 }
 
+/* How often the driver gave a command since the last time; forgets them all */
+static inline int fake_count_cmds(struct fake_smmu *fake, u64 cmd0)
+{
+	u32 mask = 2 * FAKE_ENTRIES - 1;
+	int count = 0;
+
+	for (; fake->cmdq_seen != fake->cmdq_reg;
+	     fake->cmdq_seen = (fake->cmdq_seen + 1) & mask)
+		if (le64_to_cpu(fake->cmdq[CMDQ_ENT_DWORDS *
+				(fake->cmdq_seen & (FAKE_ENTRIES - 1))]) == cmd0)
+			count++;
+	return count;
+}
+
 static inline void fake_expect_no_cmd(struct kunit *test,
 				      struct fake_smmu *fake)
 {

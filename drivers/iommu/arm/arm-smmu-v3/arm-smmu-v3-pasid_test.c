@@ -153,19 +153,10 @@ static void expect_cd(struct kunit *test, u32 ssid, int domain)
 			    "CD %u is not that of domain %d", ssid, domain);
 }
 
-/* How often the driver gave a command since the last time; forgets them all */
+/* Since the last time */
 static int count_cmds(struct pasid_test *t, u64 cmd0)
 {
-	struct fake_smmu *fake = t->fake;
-	u32 mask = 2 * FAKE_ENTRIES - 1;
-	int count = 0;
-
-	for (; fake->cmdq_seen != fake->cmdq_reg;
-	     fake->cmdq_seen = (fake->cmdq_seen + 1) & mask)
-		if (le64_to_cpu(fake->cmdq[CMDQ_ENT_DWORDS *
-				(fake->cmdq_seen & (FAKE_ENTRIES - 1))]) == cmd0)
-			count++;
-	return count;
+	return fake_count_cmds(t->fake, cmd0);
 }
 
 static void a_pasid_is_of_one_device(struct kunit *test)
