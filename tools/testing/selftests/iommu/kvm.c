@@ -9,8 +9,6 @@
 #include "lib/container.h"
 #include "lib/testing.h"
 
-#define AT	0x40000000ULL
-
 FIXTURE(kvm)
 {
 	int vm, links;
@@ -67,20 +65,9 @@ FIXTURE_TEARDOWN(kvm)
 
 TEST_F(kvm, device_is_linked_bound_and_does_dma)
 {
-	__u8 *page = memory_pages(PAGE);
-	__u32 ioas;
-
-	ASSERT_NE(NULL, page);
 	ASSERT_OK(link_file(self, self->edu.fd));
 	ASSERT_OK(edu_bind(&self->edu, self->fd));
-	ASSERT_OK(ioas_alloc(self->fd, &ioas));
-	ASSERT_OK(edu_attach(&self->edu, ioas));
-	ASSERT_OK(edu_start(&self->edu));
-	memset(page, 0x5a, PAGE / 2);
-	memset(page + PAGE / 2, 0, PAGE / 2);
-	ASSERT_OK(ioas_map_at(self->fd, ioas, page, PAGE, AT));
-	ASSERT_EQ(0, edu_copy(&self->edu, AT + PAGE / 2, AT, PAGE / 2));
-	EXPECT_TRUE(memory_is_all(page, PAGE, 0x5a));
+	expect_dma_by_new_ioas(_metadata, &self->edu, self->fd);
 	EXPECT_OK(unlink_file(self, self->edu.fd));
 }
 

@@ -7,7 +7,6 @@
 #include "lib/testing.h"
 
 #define ALLOW	"/sys/module/iommufd/parameters/allow_unsafe_interrupts"
-#define AT	0x40000000ULL
 
 FIXTURE(unsafe)
 {
@@ -66,23 +65,11 @@ TEST_F(unsafe, group_does_not_join_a_container)
 
 TEST_F(unsafe, device_is_bound_where_that_is_allowed)
 {
-	__u8 *page = memory_pages(PAGE);
-	__u32 ioas;
-
-	ASSERT_NE(NULL, page);
 	ASSERT_OK(write_text(ALLOW, "Y"));
 	ASSERT_EQ(0, edu_open(&self->edu));
 	ASSERT_OK(edu_bind(&self->edu, self->fd));
-	ASSERT_OK(ioas_alloc(self->fd, &ioas));
-	ASSERT_OK(edu_attach(&self->edu, ioas));
-	ASSERT_OK(edu_start(&self->edu));
-
 	/* It is a translated device like any other. */
-	memset(page, 0x5a, PAGE / 2);
-	memset(page + PAGE / 2, 0, PAGE / 2);
-	ASSERT_OK(ioas_map_at(self->fd, ioas, page, PAGE, AT));
-	ASSERT_EQ(0, edu_copy(&self->edu, AT + PAGE / 2, AT, PAGE / 2));
-	EXPECT_TRUE(memory_is_all(page, PAGE, 0x5a));
+	expect_dma_by_new_ioas(_metadata, &self->edu, self->fd);
 }
 
 TEST_HARNESS_MAIN

@@ -120,6 +120,25 @@ static inline void setup_attached(struct __test_metadata *_metadata, struct boun
 	ASSERT_OK(edu_start(&b->edu));
 }
 
+/* DMA of a device that is bound and no more: from memory, and back to it. */
+static inline void expect_dma_by_new_ioas(struct __test_metadata *_metadata, struct edu *edu,
+					  int iommufd)
+{
+	const __u64 at = 0x40000000;
+	__u8 *page = memory_pages(PAGE);
+	__u32 ioas;
+
+	ASSERT_NE(NULL, page);
+	memset(page, 0x5a, PAGE / 2);
+	memset(page + PAGE / 2, 0, PAGE / 2);
+	ASSERT_OK(ioas_alloc(iommufd, &ioas));
+	ASSERT_OK(ioas_map_at(iommufd, ioas, page, PAGE, at));
+	ASSERT_OK(edu_attach(edu, ioas));
+	ASSERT_OK(edu_start(edu));
+	ASSERT_EQ(0, edu_copy(edu, at + PAGE / 2, at, PAGE / 2));
+	EXPECT_TRUE(memory_is_all(page, PAGE, 0x5a));
+}
+
 static inline void close_bound(struct bound *b)
 {
 	edu_close(&b->edu);
