@@ -13,10 +13,7 @@ out=$top/build/$arch-$kind
 
 fragments=
 kinds=$kind
-case $arch-$kind in
-*-mock) kinds="perf mock" ;;
-x86-test | x86-kasan) kinds="$kind x86-kvm" ;;
-esac
+[ "$kind" != mock ] || kinds="perf mock"
 for name in common "$arch" iommufd $kinds; do
 	fragments="$fragments $here/config/$name.config"
 	[ ! -f "$here/config/$arch-$name.config" ] ||
