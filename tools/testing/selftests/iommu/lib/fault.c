@@ -46,9 +46,17 @@ long fault_read(const char *way, const char *option)
 /* More than anyone asks; it counts down, and nothing fails before it is at its end. */
 #define SPACE "1000000000"
 
+/* From now on way is asked, and fails once, when as many steps as @space are asked for. */
+static int begin(const char *way, const char *space)
+{
+	/* It is not asked at all any more once it has failed as often as it may. */
+	return fault_write(way, "times", "1") ?: fault_write(way, "space", space) ?:
+	       fault_write(way, "probability", "100");
+}
+
 int fault_count_begin(const char *way)
 {
-	return fault_write(way, "space", SPACE) ?: fault_write(way, "probability", "100");
+	return begin(way, SPACE);
 }
 
 long fault_count_end(const char *way)
@@ -79,9 +87,7 @@ static int count_only_me(bool only)
 
 int fault_bytes_begin(void)
 {
-	/* It is not asked either once it has failed as often as it may. */
-	return fault_write("failslab", "times", "1") ?: count_only_me(true) ?:
-	       fault_count_begin("failslab");
+	return count_only_me(true) ?: fault_count_begin("failslab");
 }
 
 long fault_bytes_end(void)
@@ -151,4 +157,19 @@ bool fault_disarm(int nth)
 	while (fault_arm(nth, 0))
 		;
 	return fired;
+}
+
+int fault_arm_step(const char *way, unsigned int n)
+{
+	char space[16];
+
+	snprintf(space, sizeof(space), "%u", n);
+	return begin(way, space);
+}
+
+bool fault_disarm_step(const char *way)
+{
+	fault_write(way, "probability", "0");
+	fault_write(way, "space", "0");
+	return !fault_read(way, "times");
 }

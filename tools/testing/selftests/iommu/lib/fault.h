@@ -38,6 +38,11 @@ long fault_read(const char *way, const char *option);
 int fault_count_begin(const char *way);
 long fault_count_end(const char *way);
 
+/* From now on, let the nth step, of any thread, that asks this way fail. */
+int fault_arm_step(const char *way, unsigned int n);
+/* Did it? Afterwards nothing fails. */
+bool fault_disarm_step(const char *way);
+
 /* From now on, count the bytes of slabs that this thread's calls take; and how many. */
 int fault_bytes_begin(void);
 long fault_bytes_end(void);
