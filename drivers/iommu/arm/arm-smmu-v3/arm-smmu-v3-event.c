@@ -29,21 +29,21 @@
  * What a guest is told of each event, beside the id and the streams. Dword 3 has
  * an IPA only where stage 2 faulted, else a physical address: it is told never.
  */
-static const struct {
-	u8 id;
+static const struct guest_event {
+	bool known;
 	u64 mask[2];
 } guest_events[] = {
-	{ EVT_ID_BAD_STE },
-	{ EVT_ID_STREAM_DISABLED },
-	{ EVT_ID_TRANSL_FORBIDDEN, { EVTQ_1_RnW, EVTQ_2_ADDR } },
-	{ EVT_ID_BAD_SUBSTREAMID },
-	{ EVT_ID_CD_FETCH },
-	{ EVT_ID_BAD_CD },
-	{ EVT_ID_WALK_EABT, { EVTQ_1_FAULT, EVTQ_2_ADDR } },
-	{ EVT_ID_TRANSLATION_FAULT, { EVTQ_1_FAULT, EVTQ_2_ADDR } },
-	{ EVT_ID_ADDR_SIZE_FAULT, { EVTQ_1_FAULT, EVTQ_2_ADDR } },
-	{ EVT_ID_ACCESS_FAULT, { EVTQ_1_FAULT, EVTQ_2_ADDR } },
-	{ EVT_ID_PERMISSION_FAULT, { EVTQ_1_FAULT, EVTQ_2_ADDR } },
+	[EVT_ID_BAD_STE] = { true },
+	[EVT_ID_STREAM_DISABLED] = { true },
+	[EVT_ID_TRANSL_FORBIDDEN] = { true, { EVTQ_1_RnW, EVTQ_2_ADDR } },
+	[EVT_ID_BAD_SUBSTREAMID] = { true },
+	[EVT_ID_CD_FETCH] = { true },
+	[EVT_ID_BAD_CD] = { true },
+	[EVT_ID_WALK_EABT] = { true, { EVTQ_1_FAULT, EVTQ_2_ADDR } },
+	[EVT_ID_TRANSLATION_FAULT] = { true, { EVTQ_1_FAULT, EVTQ_2_ADDR } },
+	[EVT_ID_ADDR_SIZE_FAULT] = { true, { EVTQ_1_FAULT, EVTQ_2_ADDR } },
+	[EVT_ID_ACCESS_FAULT] = { true, { EVTQ_1_FAULT, EVTQ_2_ADDR } },
+	[EVT_ID_PERMISSION_FAULT] = { true, { EVTQ_1_FAULT, EVTQ_2_ADDR } },
 };
 
 /* Did the guest's own entry make this happen? */
@@ -71,23 +71,21 @@ bool arm_smmu_make_guest_event(const struct arm_smmu_nested_domain *nested,
 			       struct iommu_vevent_arm_smmuv3 *out)
 {
 	u8 id = FIELD_GET(EVTQ_0_ID, evt[0]);
+	const struct guest_event *event;
 	u64 streams = EVTQ_0_ID;
-	int i;
 
-	if (!is_guests(nested, id, evt))
+	if (id >= ARRAY_SIZE(guest_events) || !is_guests(nested, id, evt))
 		return false;
-	for (i = 0; i < ARRAY_SIZE(guest_events); i++)
-		if (guest_events[i].id == id)
-			break;
-	if (i == ARRAY_SIZE(guest_events))
+	event = &guest_events[id];
+	if (!event->known)
 		return false;
 
 	if (evt[0] & EVTQ_0_SSV)
 		streams |= EVTQ_0_SSV | EVTQ_0_SSID;
 	out->evt[0] = cpu_to_le64((evt[0] & streams) |
 				  FIELD_PREP(EVTQ_0_SID, vsid));
-	out->evt[1] = cpu_to_le64(evt[1] & guest_events[i].mask[0]);
-	out->evt[2] = cpu_to_le64(evt[2] & guest_events[i].mask[1]);
+	out->evt[1] = cpu_to_le64(evt[1] & event->mask[0]);
+	out->evt[2] = cpu_to_le64(evt[2] & event->mask[1]);
 	out->evt[3] = 0;
 	return true;
 }
@@ -99,15 +97,14 @@ bool arm_smmu_make_guest_event(const struct arm_smmu_nested_domain *nested,
 static bool is_repeated(const struct arm_smmu_nested_domain *nested,
 			const u64 evt[EVTQ_ENT_DWORDS])
 {
-	return nested->last_pass &&
-	       nested->last_pass == nested->vsmmu->events_pass &&
+	return nested->last_pass == nested->vsmmu->smmu->evtq.q.passes &&
 	       !memcmp(nested->last, evt, sizeof(nested->last));
 }
 
 static void remember(struct arm_smmu_nested_domain *nested,
 		     const u64 evt[EVTQ_ENT_DWORDS])
 {
-	nested->last_pass = nested->vsmmu->events_pass;
+	nested->last_pass = nested->vsmmu->smmu->evtq.q.passes;
 	memcpy(nested->last, evt, sizeof(nested->last));
 }
 
@@ -178,21 +175,5 @@ void arm_smmu_report_guest_loss(struct arm_smmu_device *smmu)
 	list_for_each_entry(vsmmu, &smmu->vsmmus, smmu_entry)
 		iommufd_viommu_report_loss(&vsmmu->core,
 					   IOMMU_VEVENTQ_TYPE_ARM_SMMUV3);
-	mutex_unlock(&smmu->streams_mutex);
-}
-
-/**
- * arm_smmu_begin_guest_events - Begin to tell guests of what is in the queue now
- * @smmu: The SMMU
- *
- * What comes later is told even if it is like what came before.
- */
-void arm_smmu_begin_guest_events(struct arm_smmu_device *smmu)
-{
-	struct arm_smmu_vsmmu *vsmmu;
-
-	mutex_lock(&smmu->streams_mutex);
-	list_for_each_entry(vsmmu, &smmu->vsmmus, smmu_entry)
-		vsmmu->events_pass++;
 	mutex_unlock(&smmu->streams_mutex);
 }

@@ -238,18 +238,20 @@ static void lost_events(struct arm_smmu_device *smmu)
 	arm_smmu_report_guest_loss(smmu);
 }
 
-static unsigned int events_pass(struct arm_smmu_device *smmu)
+static unsigned int events_pass(struct arm_smmu_device *smmu, bool *more)
 {
-	arm_smmu_begin_guest_events(smmu);
 	return arm_smmu_queue_pass(smmu, &smmu->evtq.q, handle_event,
-				   lost_events);
+				   lost_events, more);
 }
 
 /* It only comes when the queue has been empty */
 irqreturn_t arm_smmu_evtq_thread(int irq, void *dev)
 {
-	while (events_pass(dev))
-		;
+	bool more;
+
+	do {
+		events_pass(dev, &more);
+	} while (more);
 	return IRQ_HANDLED;
 }
 
@@ -327,7 +329,7 @@ static void drain_events(struct arm_smmu_device *smmu)
 	unsigned int size = BIT(smmu->evtq.q.llq.max_n_shift);
 	unsigned int passes = 2 + smmu->evtq.max_stalls / size;
 
-	while (events_pass(smmu) >= size && --passes)
+	while (events_pass(smmu, NULL) >= size && --passes)
 		arm_smmu_cmdq_issue_cmdlist(smmu, NULL, 0, true);
 }
 

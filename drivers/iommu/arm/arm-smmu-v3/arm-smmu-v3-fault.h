@@ -27,7 +27,7 @@ typedef void (*arm_smmu_loss_fn)(struct arm_smmu_device *smmu);
 unsigned int arm_smmu_queue_pass(struct arm_smmu_device *smmu,
 				 struct arm_smmu_queue *q,
 				 arm_smmu_record_fn handle,
-				 arm_smmu_loss_fn lost);
+				 arm_smmu_loss_fn lost, bool *more);
 
 /* arm-smmu-v3-fault.c */
 irqreturn_t arm_smmu_evtq_thread(int irq, void *smmu);

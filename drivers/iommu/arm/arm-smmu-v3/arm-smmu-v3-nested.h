@@ -18,9 +18,8 @@
  *	read under RCU
  * @smmu_entry: in @smmu's list, under its streams_mutex
  * @vmid: tags what is cached of the VM here, in both stages
- * @events_pass: number of the pass through the event queue, 0 if there was none;
- *	this and what follows under the streams_mutex of @smmu
- * @events_end: when @nr_events begins anew
+ * @events_end: when @nr_events begins anew; this and what follows under the
+ *	streams_mutex of @smmu
  * @nr_events: how many events the VM has been told until then
  */
 struct arm_smmu_vsmmu {
@@ -30,7 +29,6 @@ struct arm_smmu_vsmmu {
 	struct list_head parent_entry;
 	struct list_head smmu_entry;
 	u16 vmid;
-	u64 events_pass;
 	unsigned long events_end;
 	unsigned int nr_events;
 };
@@ -40,8 +38,8 @@ struct arm_smmu_vsmmu {
  * @domain: the core's part
  * @vsmmu: where it was made, held by iommufd while this is there
  * @ste: the fields that are the guest's, checked; constant
- * @last_pass: pass in which the guest was told of @last; under the streams_mutex
- *	of the SMMU
+ * @last_pass: pass through the event queue in which the guest was told of @last, 0
+ *	if it was not; under the streams_mutex of the SMMU
  * @last: what of an event says whether another one is alike; the same
  */
 struct arm_smmu_nested_domain {
@@ -82,6 +80,5 @@ bool arm_smmu_make_guest_event(const struct arm_smmu_nested_domain *nested,
 bool arm_smmu_report_guest_event(struct arm_smmu_master *master,
 				 const u64 evt[EVTQ_ENT_DWORDS]);
 void arm_smmu_report_guest_loss(struct arm_smmu_device *smmu);
-void arm_smmu_begin_guest_events(struct arm_smmu_device *smmu);
 
 #endif /* _ARM_SMMU_V3_NESTED_H */

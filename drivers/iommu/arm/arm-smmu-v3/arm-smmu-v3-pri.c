@@ -184,10 +184,12 @@ static void lost_requests(struct arm_smmu_device *smmu)
 irqreturn_t arm_smmu_priq_thread(int irq, void *dev)
 {
 	struct arm_smmu_device *smmu = dev;
+	bool more;
 
-	while (arm_smmu_queue_pass(smmu, &smmu->priq.q, handle_request,
-				   lost_requests))
-		;
+	do {
+		arm_smmu_queue_pass(smmu, &smmu->priq.q, handle_request,
+				    lost_requests, &more);
+	} while (more);
 	return IRQ_HANDLED;
 }
 
@@ -309,5 +311,6 @@ void arm_smmu_drain_pri(struct arm_smmu_master *master)
 
 	if (master->ats_enabled)
 		arm_smmu_atc_inv_master(master);
-	arm_smmu_queue_pass(smmu, &smmu->priq.q, handle_request, lost_requests);
+	arm_smmu_queue_pass(smmu, &smmu->priq.q, handle_request, lost_requests,
+			    NULL);
 }

@@ -37,7 +37,7 @@ static void give_back(struct arm_smmu_queue *q)
 static void take(struct arm_smmu_queue *q, u64 *record)
 {
 	__le64 *entry = Q_ENT(q, q->llq.cons);
-	int i;
+	size_t i;
 
 	for (i = 0; i < q->ent_dwords; i++)
 		record[i] = le64_to_cpu(entry[i]);
@@ -52,6 +52,7 @@ static void take(struct arm_smmu_queue *q, u64 *record)
  * @handle: Called for each record
  * @lost: Called where the SMMU had no room for others, when all records that came
  *	before have been handled
+ * @more: Out, unless NULL: others have come meanwhile, maybe without an interrupt
  *
  * The SMMU is told that its overflow is known after @lost, so that nothing of
  * what @lost does is too late for what the SMMU records from then on.
@@ -63,7 +64,7 @@ static void take(struct arm_smmu_queue *q, u64 *record)
 unsigned int arm_smmu_queue_pass(struct arm_smmu_device *smmu,
 				 struct arm_smmu_queue *q,
 				 arm_smmu_record_fn handle,
-				 arm_smmu_loss_fn lost)
+				 arm_smmu_loss_fn lost, bool *more)
 {
 	u64 record[EVTQ_ENT_DWORDS];
 	unsigned int nr = 0;
@@ -71,18 +72,23 @@ unsigned int arm_smmu_queue_pass(struct arm_smmu_device *smmu,
 	BUILD_BUG_ON(PRIQ_ENT_DWORDS > EVTQ_ENT_DWORDS);
 
 	mutex_lock(&q->lock);
+	q->passes++;
 	/* Not relaxed: the records are read after it */
 	q->llq.prod = readl(q->prod_reg);
-	for (; !is_empty(&q->llq); nr++) {
+	while (!is_empty(&q->llq)) {
+		if (nr++)
+			cond_resched();
 		take(q, record);
 		handle(smmu, record);
-		cond_resched();
 	}
 	if (Q_OVF(q->llq.prod) != Q_OVF(q->llq.cons)) {
 		lost(smmu);
 		q->llq.cons ^= Q_OVERFLOW_FLAG;
 		give_back(q);
 	}
+	/* Under the lock all is given back: what comes next has an interrupt */
+	if (more)
+		*more = readl_relaxed(q->prod_reg) != q->llq.prod;
 	mutex_unlock(&q->lock);
 	return nr;
 }
