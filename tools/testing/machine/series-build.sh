@@ -75,12 +75,16 @@ content() {
 }
 
 # Files that differ from what was compiled last: series-cc.sh parses the others that include
-# them. Where an option may have changed, all are compiled that depend on it.
+# them. Where an option may have changed, all are compiled that depend on it. Objects of a run
+# before this one may be of later steps: undefined() would take them for this one's.
 list_touched() {
 	export SERIES_TOUCHED="$out/.touched" SERIES_TREE="$tree"
 	before=$(cat "$out/.compiled" 2>/dev/null || :)
 	rm -f "$out/.compiled" "$out/.touched"
-	[ -n "$before" ] || return 0
+	if [ -z "$before" ]; then
+		rm -rf "$out/drivers/iommu" "$out/drivers/vfio"
+		return 0
+	fi
 	in_tree diff --name-only "$before" "$files" >"$out/.touched"
 	! grep -q Kconfig "$out/.touched" || rm "$out/.touched"
 }
@@ -156,7 +160,7 @@ check_symbols() {
 total=$(find "$work/series" -name '*.patch' | wc -l)
 first=${FIRST:-1}
 number=0 failed=0
-rm -f "$work"/*.log "$work"/*.steps "$work"/*/.config
+rm -f "$work"/*.log "$work"/*.steps "$work"/*/.config "$work"/*/.compiled
 for patch in "$work"/series/*.patch; do
 	number=$((number + 1))
 	name=$(basename "$patch" .patch)
