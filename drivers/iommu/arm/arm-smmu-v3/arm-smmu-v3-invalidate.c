@@ -15,6 +15,7 @@
 #define CMDQ_ATC_1_SIZE_MAX		52
 #define CMDQ_TLBI_0_RANGE		(CMDQ_TLBI_0_NUM | CMDQ_TLBI_0_SCALE)
 #define CMDQ_TLBI_1_RANGE		(CMDQ_TLBI_1_TTL | CMDQ_TLBI_1_TG)
+#define CMDQ_TLBI_1_TG_16K		2
 
 /* The SMMU's granule of a TG field, as log2 */
 static unsigned int tg_shift(u64 tg)
@@ -40,6 +41,7 @@ static int make_host_tlbi_va(struct arm_smmu_vsmmu *vsmmu, u64 cmd[2],
 			     u64 keep0)
 {
 	u64 tg = FIELD_GET(CMDQ_TLBI_1_TG, cmd[1]);
+	u64 ttl = FIELD_GET(CMDQ_TLBI_1_TTL, cmd[1]);
 	u64 keep1 = CMDQ_TLBI_1_LEAF | CMDQ_TLBI_1_VA_MASK;
 
 	if (!tg)
@@ -47,6 +49,9 @@ static int make_host_tlbi_va(struct arm_smmu_vsmmu *vsmmu, u64 cmd[2],
 	if (!(vsmmu->smmu->features & ARM_SMMU_FEAT_RANGE_INV) ||
 	    !(vsmmu->smmu->pgsize_bitmap & BIT_ULL(tg_shift(tg))))
 		return -EIO;
+	/* Few SMMUs have this level: to the others, it is any level */
+	if (tg == CMDQ_TLBI_1_TG_16K && ttl == 1)
+		cmd[1] &= ~CMDQ_TLBI_1_TTL;
 	/* A range of one granule at any level is reserved: it is an address */
 	if (!(cmd[0] & CMDQ_TLBI_0_RANGE) && !(cmd[1] & CMDQ_TLBI_1_TTL))
 		cmd[1] &= ~CMDQ_TLBI_1_TG;

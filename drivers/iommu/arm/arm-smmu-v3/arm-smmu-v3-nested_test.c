@@ -256,6 +256,27 @@ static void a_range_is_one_that_the_smmu_knows(struct kunit *test)
 	       CMDQ_OP_TLBI_NH_VA | vmid, 0x1000);
 }
 
+static void a_level_that_is_reserved_is_any_level(struct kunit *test)
+{
+	const u64 vmid = VMID << 32, range = 3ULL << 20 | 5ULL << 12;
+	struct nested_test *t = test->priv;
+
+	/* Level 1 of 16 KiB granules: with one granule, most SMMUs stop there */
+	t->smmu.features = ARM_SMMU_FEAT_RANGE_INV;
+	t->smmu.pgsize_bitmap = SZ_4K | SZ_16K | SZ_64K;
+	expect(test, 0, CMDQ_OP_TLBI_NH_VA, 0x4000 | TG(2) | TTL(1),
+	       CMDQ_OP_TLBI_NH_VA | vmid, 0x4000);
+	expect(test, 0, CMDQ_OP_TLBI_NH_VAA | range, 0x4001 | TG(2) | TTL(1),
+	       CMDQ_OP_TLBI_NH_VAA | vmid | range, 0x4001 | TG(2));
+	/* Others have it, and 16 KiB granules have others */
+	expect(test, 0, CMDQ_OP_TLBI_NH_VA, TG(1) | TTL(1),
+	       CMDQ_OP_TLBI_NH_VA | vmid, TG(1) | TTL(1));
+	expect(test, 0, CMDQ_OP_TLBI_NH_VA, TG(3) | TTL(1),
+	       CMDQ_OP_TLBI_NH_VA | vmid, TG(3) | TTL(1));
+	expect(test, 0, CMDQ_OP_TLBI_NH_VA, 0x4000 | TG(2) | TTL(2),
+	       CMDQ_OP_TLBI_NH_VA | vmid, 0x4000 | TG(2) | TTL(2));
+}
+
 static void a_device_gets_its_physical_name(struct kunit *test)
 {
 	const u64 vsid = VSID << 32, sid = SID << 32, ssid = 5 << 12;
@@ -448,6 +469,7 @@ static struct kunit_case nested_test_cases[] = {
 	KUNIT_CASE(a_guest_cannot_enable_what_the_device_has_not),
 	KUNIT_CASE(a_tlbi_gets_the_vmid),
 	KUNIT_CASE(a_range_is_one_that_the_smmu_knows),
+	KUNIT_CASE(a_level_that_is_reserved_is_any_level),
 	KUNIT_CASE(a_device_gets_its_physical_name),
 	KUNIT_CASE(any_other_command_is_refused),
 	KUNIT_CASE(an_array_is_its_commands),
