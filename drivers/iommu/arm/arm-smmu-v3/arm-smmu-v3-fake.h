@@ -109,6 +109,7 @@ static inline struct fake_smmu *fake_smmu_alloc(struct kunit *test)
 	mutex_init(&smmu->evtq.q.lock);
 	mutex_init(&smmu->priq.q.lock);
 	spin_lock_init(&smmu->evtq.stalls_lock);
+	INIT_LIST_HEAD(&smmu->evtq.stalling);
 	smmu->evtq.max_stalls = FAKE_STALLS;
 	smmu->streams = RB_ROOT;
 	INIT_LIST_HEAD(&smmu->vsmmus);

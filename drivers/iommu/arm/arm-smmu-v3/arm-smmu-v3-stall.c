@@ -10,8 +10,12 @@
  * as many of them as are left. What is above that is aborted at once, and all
  * devices have places whatever one does.
  *
+ * How many are a device's own changes as devices come and go. What it has above
+ * that is common from then on, so that others do not take those places too.
+ *
  * The kernel itself, which does SVA, answers each stall, and is not bounded.
  */
+#include <linux/list.h>
 #include <linux/minmax.h>
 #include <linux/spinlock.h>
 
@@ -32,6 +36,25 @@ static unsigned int common_places(const struct arm_smmu_evtq *evtq)
 	return evtq->max_stalls - max(evtq->nr_stalling, 1U) * own_places(evtq);
 }
 
+/* How many a device has that are not its own */
+static unsigned int common_stalls(const struct arm_smmu_master *master)
+{
+	unsigned int own = own_places(&master->smmu->evtq);
+
+	return master->nr_stalls > own ? master->nr_stalls - own : 0;
+}
+
+static void count_common(struct arm_smmu_evtq *evtq)
+{
+	struct arm_smmu_master *master;
+
+	lockdep_assert_held(&evtq->stalls_lock);
+
+	evtq->nr_common = 0;
+	list_for_each_entry(master, &evtq->stalling, stalling_entry)
+		evtq->nr_common += common_stalls(master);
+}
+
 /**
  * arm_smmu_add_stalling - Count a device among those that have places
  * @master: The device, which can stall
@@ -41,7 +64,9 @@ void arm_smmu_add_stalling(struct arm_smmu_master *master)
 	struct arm_smmu_evtq *evtq = &master->smmu->evtq;
 
 	spin_lock(&evtq->stalls_lock);
+	list_add_tail(&master->stalling_entry, &evtq->stalling);
 	evtq->nr_stalling++;
+	count_common(evtq);
 	spin_unlock(&evtq->stalls_lock);
 }
 
@@ -54,10 +79,10 @@ void arm_smmu_remove_stalling(struct arm_smmu_master *master)
 	struct arm_smmu_evtq *evtq = &master->smmu->evtq;
 
 	spin_lock(&evtq->stalls_lock);
+	list_del(&master->stalling_entry);
 	evtq->nr_stalling--;
-	evtq->nr_common -= master->nr_common_stalls;
-	master->nr_common_stalls = 0;
-	master->nr_own_stalls = 0;
+	master->nr_stalls = 0;
+	count_common(evtq);
 	spin_unlock(&evtq->stalls_lock);
 }
 
@@ -71,16 +96,17 @@ void arm_smmu_remove_stalling(struct arm_smmu_master *master)
 bool arm_smmu_take_place(struct arm_smmu_master *master)
 {
 	struct arm_smmu_evtq *evtq = &master->smmu->evtq;
-	unsigned int common;
+	unsigned int common, mine;
 	bool has = true;
 
 	spin_lock(&evtq->stalls_lock);
 	common = common_places(evtq);
-	if (master->nr_own_stalls < own_places(evtq)) {
-		master->nr_own_stalls++;
+	mine = common_stalls(master);
+	if (master->nr_stalls < own_places(evtq)) {
+		master->nr_stalls++;
 	} else if (evtq->nr_common < common &&
-		   master->nr_common_stalls < common - evtq->nr_common) {
-		master->nr_common_stalls++;
+		   mine < common - evtq->nr_common) {
+		master->nr_stalls++;
 		evtq->nr_common++;
 	} else {
 		has = false;
@@ -98,11 +124,9 @@ void arm_smmu_give_place(struct arm_smmu_master *master)
 	struct arm_smmu_evtq *evtq = &master->smmu->evtq;
 
 	spin_lock(&evtq->stalls_lock);
-	if (master->nr_common_stalls) {
-		master->nr_common_stalls--;
+	if (common_stalls(master))
 		evtq->nr_common--;
-	} else if (!WARN_ON(!master->nr_own_stalls)) {
-		master->nr_own_stalls--;
-	}
+	if (!WARN_ON(!master->nr_stalls))
+		master->nr_stalls--;
 	spin_unlock(&evtq->stalls_lock);
 }

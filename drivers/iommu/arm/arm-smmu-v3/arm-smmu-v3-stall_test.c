@@ -240,6 +240,44 @@ static void a_device_that_goes_gives_all_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, evtq->nr_common);
 }
 
+static void others_do_not_take_what_a_newcomer_finds_taken(struct kunit *test)
+{
+	struct stall_test *t = test->priv;
+	struct arm_smmu_evtq *evtq = &t->fake->smmu.evtq;
+	int i;
+
+	/* Two devices, the second of which is to have its places in any case */
+	for (i = 2; i < NR_DEVS; i++)
+		arm_smmu_end_faults(&t->fd[i]->master);
+	t->fake->cmdq_seen = t->fake->cmdq_reg;
+	set_places(t, 32);
+	KUNIT_ASSERT_EQ(test, 8 + 8, hoard(test, t, 0, 100));
+
+	/* Three have 5 each, and 17 are common, of which the first has 11 now */
+	arm_smmu_add_stalling(&t->fd[2]->master);
+	KUNIT_EXPECT_EQ(test, 11, evtq->nr_common);
+	KUNIT_EXPECT_EQ(test, 5 + 3, hoard(test, t, 2, 100));
+
+	/* Four have 4 each: 12 and 4 of the 16 that are common are taken */
+	arm_smmu_add_stalling(&t->fd[3]->master);
+	KUNIT_EXPECT_EQ(test, 12 + 4, evtq->nr_common);
+	KUNIT_EXPECT_EQ(test, 4, hoard(test, t, 3, 100));
+	KUNIT_EXPECT_EQ(test, 4, hoard(test, t, 1, 100));
+
+	/* When one goes, the others have more of their own, and not too many */
+	for (i = 0; i < 4; i++)
+		answer(test, t, 2, i, IOMMU_PAGE_RESP_INVALID);
+	KUNIT_EXPECT_EQ(test, 12, evtq->nr_common);
+	arm_smmu_end_faults(&t->fd[3]->master);
+	t->fake->cmdq_seen = t->fake->cmdq_reg;
+	KUNIT_EXPECT_EQ(test, 11, evtq->nr_common);
+	KUNIT_EXPECT_EQ(test, 1 + 3, hoard(test, t, 1, 100));
+
+	for (i = 0; i < 16; i++)
+		answer(test, t, 0, i, IOMMU_PAGE_RESP_INVALID);
+	KUNIT_EXPECT_EQ(test, 3, evtq->nr_common);
+}
+
 static void a_guest_is_told_what_was_aborted(struct kunit *test)
 {
 	struct stall_test *t = test->priv;
@@ -279,6 +317,7 @@ static struct kunit_case stall_test_cases[] = {
 	KUNIT_CASE(an_answer_gives_a_place_back),
 	KUNIT_CASE(what_is_answered_at_once_takes_no_place),
 	KUNIT_CASE(a_device_that_goes_gives_all_back),
+	KUNIT_CASE(others_do_not_take_what_a_newcomer_finds_taken),
 	KUNIT_CASE(a_guest_is_told_what_was_aborted),
 	KUNIT_CASE(the_kernel_has_all_places),
 	{}
