@@ -251,6 +251,8 @@ irqreturn_t arm_smmu_evtq_thread(int irq, void *dev)
 
 	do {
 		events_pass(dev, &more);
+		if (more)
+			cond_resched();
 	} while (more);
 	return IRQ_HANDLED;
 }

@@ -189,6 +189,8 @@ irqreturn_t arm_smmu_priq_thread(int irq, void *dev)
 	do {
 		arm_smmu_queue_pass(smmu, &smmu->priq.q, handle_request,
 				    lost_requests, &more);
+		if (more)
+			cond_resched();
 	} while (more);
 	return IRQ_HANDLED;
 }
