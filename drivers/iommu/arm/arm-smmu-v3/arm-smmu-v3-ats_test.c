@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests of ATS and PRI of a device that moves among domains: PRI is never
- * enabled without ATS, and what is unmapped is invalidated at each moment.
+ * KUnit tests of ATS, PRI and events of a device that moves among domains: PRI is
+ * never enabled without ATS, what is unmapped is invalidated at each moment, and
+ * no guest hears of what was before it.
  */
 #include <kunit/test.h>
 #include <linux/pci-ats.h>
@@ -18,6 +19,7 @@
 #define CFGI_STE	(0x03ULL | SID << 32)
 #define ATC_INV		(0x40ULL | SID << 32)
 #define PRI_RESP	(0x41ULL | SID << 32)
+#define TRANSLATION	(0x10ULL | SID << 32)
 #define REQUEST		(SID | BIT_ULL(60) | BIT_ULL(62))
 #define EATS		BIT_ULL(28)
 
@@ -306,6 +308,41 @@ static void ats_that_does_not_begin_leaves_nothing(struct kunit *test)
 	expect_state(test, true, true);
 }
 
+/* What the device does is told to its VM, what it did before is not */
+static void expect_new_events(struct kunit *test, struct fake_vm *vm)
+{
+	struct ats_test *t = test->priv;
+	u32 before = vm->ring.nr_events;
+
+	fake_event(t->fake, TRANSLATION, 0, PAGE);
+	enter(t, PARENT, &vm->nested);
+	arm_smmu_evtq_thread(0, &t->fake->smmu);
+	KUNIT_EXPECT_EQ(test, before, vm->ring.nr_events);
+	fake_event(t->fake, TRANSLATION, 0, PAGE);
+	arm_smmu_evtq_thread(0, &t->fake->smmu);
+	KUNIT_EXPECT_EQ(test, before + 1, vm->ring.nr_events);
+}
+
+static void a_guest_is_not_told_what_was_before_it(struct kunit *test)
+{
+	struct ats_test *t = test->priv;
+	struct fake_vm *vm = fake_vm_alloc(test, t->fake, t->fd, 0x21, 8);
+
+	t->fd->master.nested = NULL;
+	vm->vsmmu.parent = &t->domains[PARENT];
+	enter(t, S1, NULL);
+	expect_new_events(test, vm);
+
+	/* With PRI, when it moves with ATS on */
+	enter(t, S1, NULL);
+	KUNIT_ASSERT_EQ(test, 0, arm_smmu_enable_iopf(&t->fd->master));
+	vm->nested.ste[1] = EATS;
+	expect_new_events(test, vm);
+	expect_state(test, true, true);
+	enter(t, S1, NULL);
+	fake_vm_free(vm);
+}
+
 static struct kunit_case ats_test_cases[] = {
 	KUNIT_CASE(pri_begins_and_ends_within_ats),
 	KUNIT_CASE(a_device_that_may_ask_keeps_both),
@@ -315,6 +352,7 @@ static struct kunit_case ats_test_cases[] = {
 	KUNIT_CASE(a_device_that_goes_ends_pri_first),
 	KUNIT_CASE(pri_that_does_not_begin_is_no_reason_to_wait),
 	KUNIT_CASE(ats_that_does_not_begin_leaves_nothing),
+	KUNIT_CASE(a_guest_is_not_told_what_was_before_it),
 	{}
 };
 

@@ -321,12 +321,15 @@ int arm_smmu_disable_iopf(struct arm_smmu_master *master)
 
 /* ---- Ends ---- */
 
-/*
+/**
+ * arm_smmu_drain_events - Report the events that the SMMU has recorded
+ * @smmu: The SMMU
+ *
  * A stall is recorded when there is room for it: if there was none, others may be
  * recorded only now. There are no more than the SMMU can have, unless the device
  * does not stop.
  */
-static void drain_events(struct arm_smmu_device *smmu)
+void arm_smmu_drain_events(struct arm_smmu_device *smmu)
 {
 	unsigned int size = BIT(smmu->evtq.q.llq.max_n_shift);
 	unsigned int passes = 2 + smmu->evtq.max_stalls / size;
@@ -348,7 +351,7 @@ void arm_smmu_drain_faults(struct device *dev)
 	struct arm_smmu_master *master = dev_iommu_priv_get(dev);
 
 	if (master->stall_enabled)
-		drain_events(master->smmu);
+		arm_smmu_drain_events(master->smmu);
 	if (master->pri_enabled)
 		arm_smmu_drain_pri(master);
 }
@@ -373,6 +376,6 @@ void arm_smmu_end_faults(struct arm_smmu_master *master)
 			 FIELD_PREP(CMDQ_RESUME_0_SID, master->streams[i].id);
 		arm_smmu_cmdq_issue_cmdlist(smmu, cmd, 1, true);
 	}
-	drain_events(smmu);
+	arm_smmu_drain_events(smmu);
 	arm_smmu_remove_stalling(master);
 }

@@ -36,6 +36,7 @@ int arm_smmu_page_response(struct device *dev, struct iommu_fault_event *evt,
 void arm_smmu_probe_faults(struct arm_smmu_master *master);
 int arm_smmu_enable_iopf(struct arm_smmu_master *master);
 int arm_smmu_disable_iopf(struct arm_smmu_master *master);
+void arm_smmu_drain_events(struct arm_smmu_device *smmu);
 void arm_smmu_drain_faults(struct device *dev);
 void arm_smmu_end_faults(struct arm_smmu_master *master);
 
