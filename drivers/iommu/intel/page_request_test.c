@@ -429,6 +429,25 @@ static void it_asks_while_it_is_attached(struct kunit *test)
 	iommu_dev_disable_feature(device_of(world), IOMMU_DEV_FEAT_IOPF);
 }
 
+/* As without PASIDs in the unit: what the device asked for would stay unread */
+static void without_a_queue_it_does_not_ask(struct kunit *test)
+{
+	struct world *world = test->priv;
+	struct fake_unit *unit = &world->unit;
+
+	unit->pdev.ats_enabled = 0;
+	unit->info.ats_enabled = 0;
+	unit->iommu.prq = NULL;
+	iommu_enable_pci_caps(&unit->info);
+	KUNIT_EXPECT_TRUE(test, unit->info.ats_enabled);
+	KUNIT_EXPECT_FALSE(test, pri_is_on(world));
+	fake_unit_forget(unit);
+	iommu_disable_dev_iotlb(&unit->info);
+	KUNIT_EXPECT_FALSE(test, unit->info.ats_enabled);
+	KUNIT_EXPECT_EQ(test, 0, unit->nr_descs);
+	unit->iommu.prq = world->ring;
+}
+
 static void no_answer_no_faults(struct kunit *test)
 {
 	struct world *world = test->priv;
@@ -519,6 +538,7 @@ static struct kunit_case page_request_test_cases[] = {
 	KUNIT_CASE(an_overflow_is_told),
 	KUNIT_CASE(a_drain_leaves_nothing),
 	KUNIT_CASE(it_asks_while_it_is_attached),
+	KUNIT_CASE(without_a_queue_it_does_not_ask),
 	KUNIT_CASE(no_answer_no_faults),
 	KUNIT_CASE(processes_are_asked_last),
 	{}
