@@ -126,6 +126,23 @@ static int hwpt_alloc_check(const struct iommu_hwpt_alloc *cmd)
 	return 0;
 }
 
+/*
+ * The driver reads the user's memory, which may take forever, and unbind waits
+ * for who works with the device: from here on nobody does.
+ */
+static struct iommufd_hwpt *
+hwpt_alloc_in_viommu(struct iommufd_viommu *viommu, struct iommufd_device *idev,
+		     u32 flags, const struct iommu_user_data *user_data)
+{
+	int rc = iommufd_viommu_check_device(viommu, idev);
+
+	iommufd_object_put(viommu->ictx, &idev->obj);
+	if (rc)
+		return ERR_PTR(rc);
+	return iommufd_viommu_nested_alloc(viommu, flags, user_data);
+}
+
+/* Gives the reference on @idev back */
 static struct iommufd_hwpt *
 hwpt_alloc_on(struct iommufd_ctx *ictx, struct iommufd_object *pt,
 	      struct iommufd_device *idev, const struct iommu_hwpt_alloc *cmd)
@@ -139,6 +156,7 @@ hwpt_alloc_on(struct iommufd_ctx *ictx, struct iommufd_object *pt,
 	/* Drivers do not need to know */
 	u32 flags = cmd->flags & ~IOMMU_HWPT_FAULT_ID_VALID;
 	struct iommufd_hwpt_paging *paging;
+	struct iommufd_hwpt *hwpt;
 	struct iommufd_ioas *ioas;
 
 	switch (pt->type) {
@@ -146,16 +164,21 @@ hwpt_alloc_on(struct iommufd_ctx *ictx, struct iommufd_object *pt,
 		ioas = container_of(pt, struct iommufd_ioas, obj);
 		paging = iommufd_hwpt_paging_alloc(ictx, ioas, idev, flags,
 						   has_data ? &user_data : NULL);
-		return IS_ERR(paging) ? ERR_CAST(paging) : &paging->common;
+		hwpt = IS_ERR(paging) ? ERR_CAST(paging) : &paging->common;
+		break;
 	case IOMMUFD_OBJ_HWPT_PAGING:
-		return iommufd_hwpt_nested_alloc(ictx, to_hwpt_paging(pt), idev,
+		hwpt = iommufd_hwpt_nested_alloc(ictx, to_hwpt_paging(pt), idev,
 						 flags, &user_data);
+		break;
 	case IOMMUFD_OBJ_VIOMMU:
-		return iommufd_viommu_nested_alloc(to_viommu(pt), idev, flags,
-						   &user_data);
+		return hwpt_alloc_in_viommu(to_viommu(pt), idev, flags,
+					    &user_data);
 	default:
-		return ERR_PTR(-EINVAL);
+		hwpt = ERR_PTR(-EINVAL);
+		break;
 	}
+	iommufd_object_put(ictx, &idev->obj);
+	return hwpt;
 }
 
 int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
@@ -180,9 +203,7 @@ int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 		return PTR_ERR(pt);
 	}
 	hwpt = hwpt_alloc_on(ucmd->ictx, pt, idev, cmd);
-	/* The user's memory may take forever, and unbind waits for this */
 	iommufd_object_put(ucmd->ictx, pt);
-	iommufd_object_put(ucmd->ictx, &idev->obj);
 	if (IS_ERR(hwpt))
 		return PTR_ERR(hwpt);
 

@@ -108,16 +108,13 @@ iommufd_hwpt_nested_alloc(struct iommufd_ctx *ictx,
 
 /* Make an HWPT in a VIOMMU. It is not published yet. */
 struct iommufd_hwpt *
-iommufd_viommu_nested_alloc(struct iommufd_viommu *viommu,
-			    struct iommufd_device *idev, u32 flags,
+iommufd_viommu_nested_alloc(struct iommufd_viommu *viommu, u32 flags,
 			    const struct iommu_user_data *user_data)
 {
 	struct iommufd_hwpt_nested *nested;
 	int rc;
 
-	rc = iommufd_viommu_check_device(viommu, idev);
-	if (!rc)
-		rc = check_request(flags, user_data);
+	rc = check_request(flags, user_data);
 	if (!rc && !viommu->ops->alloc_domain_nested)
 		rc = -EOPNOTSUPP;
 	if (rc)

@@ -318,8 +318,7 @@ iommufd_hwpt_nested_alloc(struct iommufd_ctx *ictx,
 			  struct iommufd_device *idev, u32 flags,
 			  const struct iommu_user_data *user_data);
 struct iommufd_hwpt *
-iommufd_viommu_nested_alloc(struct iommufd_viommu *viommu,
-			    struct iommufd_device *idev, u32 flags,
+iommufd_viommu_nested_alloc(struct iommufd_viommu *viommu, u32 flags,
 			    const struct iommu_user_data *user_data);
 int iommufd_check_nest_parent(struct iommufd_hwpt_paging *parent,
 			      struct iommufd_device *idev);

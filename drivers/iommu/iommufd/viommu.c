@@ -55,59 +55,14 @@ static struct iommufd_viommu *viommu_alloc(struct iommufd_ctx *ictx,
 	return viommu;
 }
 
-static int viommu_init(struct iommufd_viommu *viommu,
-		       struct iommufd_device *idev,
-		       const struct iommu_viommu_alloc *cmd)
-{
-	const struct iommu_user_data user_data = {
-		.type = cmd->type,
-		.uptr = u64_to_user_ptr(cmd->data_uptr),
-		.len = cmd->data_len,
-	};
-	int rc;
-
-	rc = dev_iommu_ops(idev->dev)->viommu_init(viommu,
-						   viommu->hwpt->common.domain,
-						   cmd->data_len ? &user_data :
-								   NULL);
-	/* Nothing was made that the driver would have to undo */
-	if (rc)
-		viommu->ops = NULL;
-	else if (WARN_ON(!viommu->ops))
-		rc = -EOPNOTSUPP;
-	return rc;
-}
-
-/* Make a VIOMMU. It is not published yet. */
 static struct iommufd_viommu *
-viommu_build(struct iommufd_ctx *ictx, struct iommufd_device *idev,
-	     struct iommufd_hwpt_paging *parent,
-	     const struct iommu_viommu_alloc *cmd)
-{
-	struct iommufd_viommu *viommu;
-	int rc;
-
-	rc = iommufd_check_nest_parent(parent, idev);
-	if (rc)
-		return ERR_PTR(rc);
-	viommu = viommu_alloc(ictx, idev, parent, cmd->type);
-	if (IS_ERR(viommu))
-		return viommu;
-	rc = viommu_init(viommu, idev, cmd);
-	if (rc) {
-		iommufd_object_abort(ictx, &viommu->obj);
-		return ERR_PTR(rc);
-	}
-	return viommu;
-}
-
-static struct iommufd_viommu *
-viommu_build_by_id(struct iommufd_ctx *ictx,
+viommu_alloc_by_id(struct iommufd_ctx *ictx,
 		   const struct iommu_viommu_alloc *cmd)
 {
 	struct iommufd_viommu *viommu;
 	struct iommufd_object *parent;
 	struct iommufd_device *idev;
+	int rc;
 
 	idev = iommufd_get_device(ictx, cmd->dev_id);
 	if (IS_ERR(idev))
@@ -118,10 +73,55 @@ viommu_build_by_id(struct iommufd_ctx *ictx,
 		viommu = ERR_CAST(parent);
 		goto out_put_device;
 	}
-	viommu = viommu_build(ictx, idev, to_hwpt_paging(parent), cmd);
+	rc = iommufd_check_nest_parent(to_hwpt_paging(parent), idev);
+	viommu = rc ? ERR_PTR(rc) :
+		      viommu_alloc(ictx, idev, to_hwpt_paging(parent),
+				   cmd->type);
 	iommufd_object_put(ictx, parent);
 out_put_device:
 	iommufd_object_put(ictx, &idev->obj);
+	return viommu;
+}
+
+static int viommu_init(struct iommufd_viommu *viommu,
+		       const struct iommu_viommu_alloc *cmd)
+{
+	const struct iommu_ops *ops = viommu->iommu_dev->ops;
+	const struct iommu_user_data user_data = {
+		.type = cmd->type,
+		.uptr = u64_to_user_ptr(cmd->data_uptr),
+		.len = cmd->data_len,
+	};
+	int rc;
+
+	rc = ops->viommu_init(viommu, viommu->hwpt->common.domain,
+			      cmd->data_len ? &user_data : NULL);
+	/* Nothing was made that the driver would have to undo */
+	if (rc)
+		viommu->ops = NULL;
+	else if (WARN_ON(!viommu->ops))
+		rc = -EOPNOTSUPP;
+	return rc;
+}
+
+/*
+ * Make a VIOMMU. It is not published yet. The driver reads and writes the user's
+ * memory, which may take forever, and unbind waits for who works with the device:
+ * from there on nobody does.
+ */
+static struct iommufd_viommu *viommu_build(struct iommufd_ctx *ictx,
+					   const struct iommu_viommu_alloc *cmd)
+{
+	struct iommufd_viommu *viommu = viommu_alloc_by_id(ictx, cmd);
+	int rc;
+
+	if (IS_ERR(viommu))
+		return viommu;
+	rc = viommu_init(viommu, cmd);
+	if (rc) {
+		iommufd_object_abort(ictx, &viommu->obj);
+		return ERR_PTR(rc);
+	}
 	return viommu;
 }
 
@@ -135,7 +135,7 @@ int iommufd_viommu_alloc_ioctl(struct iommufd_ucmd *ucmd)
 	    cmd->type == IOMMU_VIOMMU_TYPE_DEFAULT)
 		return -EOPNOTSUPP;
 
-	viommu = viommu_build_by_id(ucmd->ictx, cmd);
+	viommu = viommu_build(ucmd->ictx, cmd);
 	if (IS_ERR(viommu))
 		return PTR_ERR(viommu);
 

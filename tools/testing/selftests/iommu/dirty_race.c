@@ -6,11 +6,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
-#include <linux/userfaultfd.h>
 
 #include "lib/dirty_fixture.h"
+#include "lib/never.h"
 
 struct racer {
 	int fd;
@@ -131,40 +129,20 @@ TEST_F(dirty, areas_may_come_and_go_while_it_is_read)
 	EXPECT_EQ(0, self->bitmap[0]);
 }
 
-/* A page that nobody brings: who touches it waits, in the kernel too. */
-static void *page_that_never_comes(struct __test_metadata *_metadata)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	ASSERT_NE(MAP_FAILED, page);
-	ASSERT_LE(0, uffd);
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
-	reg.range.start = (uintptr_t)page;
-	reg.range.len = PAGE;
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &reg));
-	return page;
-}
-
 TEST_F(dirty, a_reader_that_waits_for_its_bitmap_holds_up_nobody_and_can_be_killed)
 {
+	struct never never;
 	struct peer peer;
 
 	ASSERT_OK(on());
 	ASSERT_OK(write_half(12));
 	if (fork_peer(_metadata, &peer)) {
-		void *bitmap = page_that_never_comes(_metadata);
+		void *bitmap = never_for_peer(_metadata, &never, &peer);
 
-		tell(_metadata, &peer);
 		get(0, AT, LENGTH, HALF, bitmap);
 		_exit(1);
 	}
 	hear(_metadata, &peer);
-	/* So that it waits there, if it is not very slow. */
-	usleep(200000);
 	ASSERT_OK(ioas_map_at(self->fd, self->ioas, self->pages, LENGTH, AT + LENGTH));
 	ASSERT_OK(ioas_unmap(self->fd, self->ioas, AT + LENGTH, LENGTH, NULL));
 	expect_dirty(NO_CLEAR, 12);
