@@ -66,7 +66,9 @@ void iommufd_access_show(struct seq_file *m, struct iommufd_object *obj)
 		container_of(obj, struct iommufd_access, obj);
 	u32 ioas_id;
 
-	down_read(&access->rwsem);
+	/* Who works with the IOAS may wait for its memory forever */
+	if (down_read_killable(&access->rwsem))
+		return;
 	ioas_id = access->place ? access->place->ioas->obj.id : 0;
 	up_read(&access->rwsem);
 	seq_printf(m, " ioas %u pins %lu", ioas_id,

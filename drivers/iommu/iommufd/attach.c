@@ -658,26 +658,34 @@ EXPORT_SYMBOL_NS_GPL(iommufd_device_detach, IOMMUFD);
 
 /*
  * The next PASID from @pasid on that the device is attached by, and what to;
- * false if there is none.
+ * false if there is none. The group is locked.
  */
+bool iommufd_device_next_attached_locked(struct iommufd_device *idev,
+					 ioasid_t *pasid, u32 *hwpt_id)
+{
+	struct iommufd_attach *attach;
+	unsigned long index;
+
+	lockdep_assert_held(&idev->group->lock);
+
+	xa_for_each_start(&idev->group->attaches, index, attach, *pasid) {
+		if (find_device(attach, idev)) {
+			*pasid = attach->pasid;
+			*hwpt_id = attach->hwpt->obj.id;
+			return true;
+		}
+	}
+	return false;
+}
+
 bool iommufd_device_next_attached(struct iommufd_device *idev, ioasid_t *pasid,
 				  u32 *hwpt_id)
 {
-	struct iommufd_group *group = idev->group;
-	struct iommufd_attach *attach;
-	unsigned long index;
-	bool found = false;
+	bool found;
 
-	mutex_lock(&group->lock);
-	xa_for_each_start(&group->attaches, index, attach, *pasid) {
-		found = find_device(attach, idev);
-		if (found) {
-			*pasid = attach->pasid;
-			*hwpt_id = attach->hwpt->obj.id;
-			break;
-		}
-	}
-	mutex_unlock(&group->lock);
+	mutex_lock(&idev->group->lock);
+	found = iommufd_device_next_attached_locked(idev, pasid, hwpt_id);
+	mutex_unlock(&idev->group->lock);
 	return found;
 }
 

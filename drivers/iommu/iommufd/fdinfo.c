@@ -14,7 +14,7 @@
  */
 #include <linux/device.h>
 #include <linux/fs.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 
 #include "fault.h"
@@ -101,30 +101,42 @@ static void show_hw_queue(struct seq_file *m, struct iommufd_object *obj)
 		   queue->length);
 }
 
-static void show_device(struct seq_file *m, struct iommufd_object *obj)
+static void show_attached(struct seq_file *m, struct iommufd_device *idev)
 {
-	struct iommufd_device *idev =
-		container_of(obj, struct iommufd_device, obj);
 	ioasid_t pasid = IOMMU_NO_PASID;
 	u32 hwpt_id = 0;
 	char separator = ' ';
 
-	if (iommufd_device_next_attached(idev, &pasid, &hwpt_id) &&
+	if (iommufd_device_next_attached_locked(idev, &pasid, &hwpt_id) &&
 	    pasid != IOMMU_NO_PASID)
 		hwpt_id = 0;
-	seq_puts(m, " name ");
-	seq_escape(m, dev_name(idev->dev), " \t\n\\");
-	seq_printf(m, " group %d hwpt %u",
-		   iommu_group_id(idev->group->iommu_group), hwpt_id);
+	seq_printf(m, " hwpt %u", hwpt_id);
 
 	/* All in one value: PASID=HWPT,PASID=HWPT */
 	pasid = IOMMU_NO_PASID + 1;
-	if (iommufd_device_next_attached(idev, &pasid, &hwpt_id))
+	if (iommufd_device_next_attached_locked(idev, &pasid, &hwpt_id))
 		seq_puts(m, " pasids");
-	for (; iommufd_device_next_attached(idev, &pasid, &hwpt_id); pasid++) {
+	for (; iommufd_device_next_attached_locked(idev, &pasid, &hwpt_id);
+	     pasid++) {
 		seq_printf(m, "%c%u=%u", separator, pasid, hwpt_id);
 		separator = ',';
 	}
+}
+
+static void show_device(struct seq_file *m, struct iommufd_object *obj)
+{
+	struct iommufd_device *idev =
+		container_of(obj, struct iommufd_device, obj);
+
+	seq_puts(m, " name ");
+	seq_escape(m, dev_name(idev->dev), " \t\n\\");
+	seq_printf(m, " group %d",
+		   iommu_group_id(idev->group->iommu_group));
+	/* Who moves it waits for the IOAS, which may wait for memory forever */
+	if (mutex_lock_killable(&idev->group->lock))
+		return;
+	show_attached(m, idev);
+	mutex_unlock(&idev->group->lock);
 }
 
 static void show_fault(struct seq_file *m, struct iommufd_object *obj)
@@ -179,6 +191,9 @@ void iommufd_show_fdinfo(struct seq_file *m, struct file *file)
 			show[obj->type](m, obj);
 		seq_putc(m, '\n');
 		iommufd_object_put(ictx, obj);
+		/* There is nobody to tell the rest to, nor is it worth waiting */
+		if (fatal_signal_pending(current))
+			break;
 		id++;
 		cond_resched();
 	}

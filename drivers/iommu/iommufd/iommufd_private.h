@@ -506,6 +506,8 @@ struct iommufd_group *iommufd_group_get(struct iommufd_ctx *ictx,
 void iommufd_group_put(struct iommufd_group *group);
 bool iommufd_device_next_attached(struct iommufd_device *idev, ioasid_t *pasid,
 				  u32 *hwpt_id);
+bool iommufd_device_next_attached_locked(struct iommufd_device *idev,
+					 ioasid_t *pasid, u32 *hwpt_id);
 
 int iommufd_sw_msi(struct iommu_domain *domain, struct msi_desc *desc,
 		   phys_addr_t msi_addr);
