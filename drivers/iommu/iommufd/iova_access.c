@@ -79,6 +79,7 @@ static struct iova_area *find_pinned(struct iova_map *map, unsigned long start,
 	iova_map_for_each_area(map, area, start, last) {
 		if (atomic_long_read(&area->pins))
 			return area;
+		cond_resched();
 	}
 	return NULL;
 }
@@ -121,6 +122,7 @@ static bool range_is_kept(struct iova_map *map, unsigned long start,
 		kept = atomic_read(&area->kept);
 		if (kept)
 			break;
+		cond_resched();
 	}
 	up_read(&map->rwsem);
 	return kept;
@@ -209,8 +211,10 @@ void iova_map_readmit(struct iova_map *map, unsigned long start,
 	struct iova_area *area;
 
 	down_write(&map->rwsem);
-	iova_map_for_each_area(map, area, start, last)
+	iova_map_for_each_area(map, area, start, last) {
 		area->leaving = false;
+		cond_resched();
+	}
 	up_write(&map->rwsem);
 }
 

@@ -347,6 +347,9 @@ static int measure_areas(struct iova_map *map, unsigned long start,
 		/* Two areas can be all of the 2^64 bytes */
 		if (check_add_overflow(*length, area_length(area), length))
 			*length = ULONG_MAX;
+		if (area->last == last)
+			break;
+		cond_resched();
 	}
 	return 0;
 }
@@ -359,8 +362,12 @@ static void unmap_areas(struct iova_map *map, struct iova_map_hwpt *hwpt,
 	bool sync = false;
 
 	iommu_iotlb_gather_init(&gather);
-	iova_map_for_each_area(map, area, start, last)
+	iova_map_for_each_area(map, area, start, last) {
 		sync |= area_unmap(area, hwpt->domain, &gather);
+		if (area->last == last)
+			break;
+		cond_resched();
+	}
 	/* Drivers do not expect to be asked to flush nothing */
 	if (sync)
 		iommu_iotlb_sync(hwpt->domain, &gather);
@@ -586,6 +593,7 @@ static int fill_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt)
 				area_unpin(area);
 			goto out_undo;
 		}
+		cond_resched();
 	}
 	return 0;
 
@@ -596,6 +604,7 @@ out_undo:
 	iova_map_for_each_area(map, area, 0, done - 1) {
 		if (pin)
 			area_unpin(area);
+		cond_resched();
 	}
 	return rc;
 }
@@ -644,8 +653,10 @@ void iova_map_remove_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt)
 	iova_map_unreserve(map, hwpt);
 	iova_map_update_alignment(map);
 	if (list_empty(&map->hwpts)) {
-		iova_map_for_each_area(map, area, 0, ULONG_MAX)
+		iova_map_for_each_area(map, area, 0, ULONG_MAX) {
 			area_unpin(area);
+			cond_resched();
+		}
 	}
 	up_write(&map->rwsem);
 }

@@ -272,6 +272,7 @@ static struct placement *empty_domain(struct placement *first)
 			sync = true;
 		}
 		placement = to_placement(rb_next(&placement->node));
+		cond_resched();
 	}
 	if (sync)
 		iommu_iotlb_sync(domain, &gather);

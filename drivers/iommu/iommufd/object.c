@@ -362,12 +362,12 @@ void iommufd_object_destroy_all(struct iommufd_ctx *ictx)
 	while (progress && ictx->objects.used != ictx->tombstones) {
 		progress = false;
 		for (id = 0; (obj = object_at(ictx, &id)); id++) {
+			cond_resched();
 			if (refcount_read(&obj->links) != 1)
 				continue;
 			trace_iommufd_object_destroy(ictx, obj);
 			iommufd_object_free(ictx, obj);
 			progress = true;
-			cond_resched();
 		}
 	}
 	WARN_ON(ictx->objects.used != ictx->tombstones);
