@@ -223,7 +223,8 @@ struct iommu_ioas_iova_ranges {
  * Fails with
  *
  * - ENOENT: @ioas_id is not an IOAS.
- * - EINVAL: a range starts after its last address, or two overlap.
+ * - EINVAL: a range starts after its last address, two overlap, or there are more
+ *   than 8192.
  * - EADDRINUSE: part of a range is already unusable, for it is reserved by a
  *   device or out of an IOMMU's reach. The previous list stays.
  */
@@ -759,6 +760,8 @@ struct iommu_hwpt_amd_guest {
  *   combination that the hardware would refuse.
  * - EADDRINUSE: an area of the IOAS is at an IOVA that the IOMMU cannot
  *   translate, or is not aligned to its granule.
+ * - ENOSPC, EBUSY: the IOMMU has no number left to tell the table from others by
+ *   (a VMID, an ASID).
  * - EFAULT, ENOMEM: memory of an IOAS that had no HWPT before cannot be pinned,
  *   as for IOMMU_IOAS_MAP; or @data_uptr cannot be read.
  */
@@ -918,8 +921,10 @@ struct iommu_viommu_tegra241_cmdqv {
  * Fails with
  *
  * - ENOENT: @dev_id is not a DEVICE, or @hwpt_id is not a paging HWPT.
- * - EINVAL: the HWPT is not a nesting parent, or @data_len does not fit @type.
+ * - EINVAL: the HWPT is not a nesting parent, or not one that the physical IOMMU
+ *   can use; or @data_len does not fit @type.
  * - EOPNOTSUPP: the physical IOMMU has no VIOMMU of this kind.
+ * - ENOSPC: the physical IOMMU has no tag left.
  */
 struct iommu_viommu_alloc {
 	__u32 size;
@@ -955,6 +960,8 @@ struct iommu_viommu_alloc {
  * - ENOENT: @viommu_id is not a VIOMMU, or @dev_id is not a DEVICE.
  * - EINVAL: the device is behind another IOMMU, or @virt_id is out of range.
  * - EEXIST: the VIOMMU has this @virt_id already, or the device has a VDEVICE.
+ * - EOPNOTSUPP: the IOMMU knows the device by several ids, and cannot tell a VM of
+ *   them by one.
  */
 struct iommu_vdevice_alloc {
 	__u32 size;
@@ -998,8 +1005,9 @@ enum iommu_hw_queue_type {
  * Fails with
  *
  * - ENOENT: @viommu_id is not a VIOMMU, or the memory is not mapped.
- * - EINVAL: @length is 0 or does not fit the hardware, or @index is over its
- *   limit.
+ * - EINVAL: @length is 0 or does not fit the hardware, @index is over its limit,
+ *   or the memory is a device's.
+ * - EPERM: an area of the memory is not READABLE.
  * - EEXIST: @index is in use.
  * - EIO: the queue of the index before does not exist yet.
  * - EFAULT: the memory is not physically contiguous.

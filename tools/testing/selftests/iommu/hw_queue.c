@@ -101,6 +101,19 @@ TEST_F(hw_queue, goes_with_the_file)
 
 /* ---- Its memory ---- */
 
+TEST_F(hw_queue, memory_must_be_readable)
+{
+	__u64 at = AT + NR_PAGES * PAGE;
+	__u32 queue;
+
+	ASSERT_OK(ioas_map(self->fd, self->ioas,
+			   IOMMU_IOAS_MAP_WRITEABLE | IOMMU_IOAS_MAP_FIXED_IOVA,
+			   self->pages, PAGE, &at));
+	EXPECT_ERRNO(EPERM, make(0, at, PAGE, &queue));
+	EXPECT_ERRNO(EPERM, make(0, at - PAGE, 2 * PAGE, &queue));
+	EXPECT_OK(ioas_unmap_all(self->fd, self->ioas, NULL));
+}
+
 TEST_F(hw_queue, memory_is_not_unmapped_as_long_as_it_is_there)
 {
 	struct timespec before, after;

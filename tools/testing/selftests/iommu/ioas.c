@@ -167,6 +167,16 @@ TEST_F(ioas, allowed_ranges_can_touch_and_can_be_all)
 	EXPECT_OK(allow(&all, 1));
 }
 
+TEST_F(ioas, allowed_ranges_are_8192_at_most)
+{
+	static struct iommu_iova_range ranges[8193];
+
+	for (int i = 0; i < 8193; i++)
+		ranges[i] = (struct iommu_iova_range){ 2 * i, 2 * i };
+	EXPECT_OK(allow(ranges, 8192));
+	EXPECT_ERRNO(EINVAL, allow(ranges, 8193));
+}
+
 /* ---- Map ---- */
 
 TEST_F(ioas, map_puts_it_where_it_is_told)
