@@ -2,16 +2,11 @@
 /*
  * Whom the memory of page requests that wait is charged to.
  */
-#include <sys/mount.h>
-#include <sys/stat.h>
-
 #include "lib/iopf.h"
 #include "lib/testing.h"
+#include "lib/memcg.h"
 
 #define ADDR	0x40000000ULL
-#define ROOT	"/tmp/fault-memcg"
-#define OWNER	ROOT "/owner"
-#define OTHER	ROOT "/other"
 
 /* The least that the kernel keeps of a group, for all that a FAULT holds */
 #define LEAST	(MAX_REQUESTS * 100)
@@ -24,33 +19,10 @@ FIXTURE(fault_memcg)
 	struct mock mock;
 };
 
-/* What of the kernel's memory is charged to a cgroup */
-static long kernel_memory(const char *cgroup)
-{
-	char path[128], line[128];
-	long bytes = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/memory.stat", cgroup);
-	f = fopen(path, "re");
-	while (f && bytes < 0 && fgets(line, sizeof(line), f))
-		sscanf(line, "slab_unreclaimable %ld", &bytes);
-	if (f)
-		fclose(f);
-	return bytes;
-}
-
 /* The process is in OWNER, and makes a device whose faults it is to read */
 FIXTURE_SETUP(fault_memcg)
 {
-	mkdir(ROOT, 0700);
-	ASSERT_EQ(0, mount("none", ROOT, "cgroup2", 0, NULL));
-	if (write_text(ROOT "/cgroup.subtree_control", "+memory"))
-		SKIP_TEST("this kernel has no memory cgroups: CONFIG_MEMCG");
-	mkdir(OWNER, 0700);
-	mkdir(OTHER, 0700);
-	ASSERT_EQ(0, write_text(OWNER "/cgroup.procs", "0"));
-
+	setup_memcg(_metadata);
 	self->fd = open_iommufd(_metadata);
 	if (!mock_exists(self->fd))
 		SKIP_TEST("this kernel has no mock IOMMU: CONFIG_IOMMUFD_TEST");
@@ -62,11 +34,7 @@ FIXTURE_TEARDOWN(fault_memcg)
 {
 	close(self->file);
 	close(self->fd);
-	write_text(ROOT "/cgroup.procs", "0");
-	rmdir(OWNER);
-	rmdir(OTHER);
-	umount(ROOT);
-	rmdir(ROOT);
+	teardown_memcg();
 }
 
 /* Another one, as the IOMMU's thread, lets the device fault */
