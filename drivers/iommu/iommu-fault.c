@@ -195,3 +195,4 @@ void iommu_fault_note_refusal(struct device *dev,
 		target->note_refusal(target);
 	mutex_unlock(&param->lock);
 }
+EXPORT_SYMBOL_GPL(iommu_fault_note_refusal);
