@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """Check that modules of drivers/iommu and drivers/vfio use only what is exported.
-Usage: check-exports.py OUT    OUT: a build of the objects, configured with modules
+Usage: check-exports.py OUT ARCH    OUT: a build of the objects for ARCH, with modules
 modpost would need the whole kernel; this asks EXPORT_SYMBOL in the sources."""
 import os
 import re
@@ -18,11 +18,11 @@ GENERATED = re.compile(r"^(__x86_indirect_thunk_|__x86_return_thunk|__fentry__|_
                        r"|_dev_[a-z]+$|pci_user_(read|write)_config_|param_ops_)")
 
 
-def exported():
-    """The names that anything in the tree exports."""
-    said = subprocess.run(["grep", "-rhoE", "--include=*.[cSh]", EXPORT, "arch/x86", "block",
-                           "drivers", "fs", "include", "init", "io_uring", "kernel", "lib",
-                           "mm", "net", "security", "sound", "virt", "crypto"],
+def exported(arch):
+    """The names that anything in the tree exports where it is built for ARCH."""
+    said = subprocess.run(["grep", "-rhoE", "--include=*.[cSh]", EXPORT, "arch/" + arch,
+                           "block", "drivers", "fs", "include", "init", "io_uring", "kernel",
+                           "lib", "mm", "net", "security", "sound", "virt", "crypto"],
                           cwd=tree.TREE, text=True, stdout=subprocess.PIPE,
                           check=True).stdout
     # Our own files are links, which grep -r passes by.
@@ -55,7 +55,7 @@ def symbols(out, objects):
 def main():
     """Entry."""
     out = os.path.abspath(sys.argv[1])
-    known, wrong, count = exported(), [], 0
+    known, wrong, count = exported(sys.argv[2]), [], 0
     for path in sorted(modules(out)):
         with open(path, encoding="utf-8") as file:
             objects = file.read().split()

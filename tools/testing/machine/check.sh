@@ -12,7 +12,8 @@ tree=$build/tree
 shared=$top/../shared
 
 steps="tree patches series maintainers scripts runner tools abi originality checkpatch
-	kernel-doc w1-x86 w1-arm64 off-x86 modules-x86 sparse-x86 sparse-arm64 coccicheck"
+	kernel-doc w1-x86 w1-arm64 off-x86 modules-x86 modules-arm64 sparse-x86 sparse-arm64
+	coccicheck"
 
 # A step that cannot be done says why and ends with this status.
 skip() {
@@ -239,12 +240,18 @@ step_off_x86() {
 }
 
 # As modules: whatever they need of the kernel is exported.
-step_modules_x86() {
-	configure x86 modules-x86 common x86 iommufd perf check-module
-	compile "$out/modules-x86.said" W=1
-	"$here/check-warnings.py" "$out/modules-x86.said"
-	"$here/check-exports.py" "$dir"
+# modules ARCH FRAGMENT...: FRAGMENT names what only that architecture has as a module
+modules() {
+	name=$1
+	shift
+	configure "$name" "modules-$name" common "$name" iommufd perf check-module "$@"
+	compile "$out/modules-$name.said" W=1
+	"$here/check-warnings.py" "$out/modules-$name.said"
+	"$here/check-exports.py" "$dir" "$arch"
 }
+
+step_modules_x86() { modules x86; }
+step_modules_arm64() { modules arm64 check-module-arm64; }
 
 sparse() {
 	[ -f "$out/$1/drivers/iommu/iommu.o" ] || w1 "$1"
