@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How the decoders of the makes of IOMMUs tell what they find.
+ * What the decoders for each make of IOMMU add what they find with.
  */
 #ifndef IOMMUCTL_CAPS_ADD_H
 #define IOMMUCTL_CAPS_ADD_H

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Parsing the fdinfo of an iommufd, and finding one's way among its objects. The
+ * format is described in Documentation/userspace-api/iommufd.rst.
+ */
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>

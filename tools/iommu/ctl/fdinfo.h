@@ -23,7 +23,7 @@ struct object {
 	uint32_t refs;
 	struct field *fields;	/* in the order of the text, id and refs left out */
 	size_t nr_fields;
-	bool shown;	/* free for who walks the objects */
+	bool shown;	/* for the use of whoever walks the objects */
 };
 
 /* One iommufd. The first three are not in the text, and 0 or NULL if not known. */

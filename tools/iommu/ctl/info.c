@@ -112,9 +112,9 @@ static int bind_device(int device, int iommufd, const char *path, __u32 *id)
 }
 
 /*
- * Can a guest's tables be put above ours? What the registers announce need not be in
- * the IOMMU's driver, so try; it goes with the iommufd, which is ours. 1, or 0, or -1
- * after a complaint.
+ * Can a guest's tables be put above ours? The IOMMU's driver need not support what the
+ * registers announce, so try; what is made for that goes when the iommufd is closed.
+ * Returns 1, or 0, or -1 after a complaint.
  */
 static int can_nest(int iommufd, __u32 dev_id, __u32 type)
 {

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The command iommuctl info.
+ */
 #ifndef IOMMUCTL_INFO_H
 #define IOMMUCTL_INFO_H
 

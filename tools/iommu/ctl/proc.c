@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Looking through /proc for processes that have an iommufd open.
+ */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>

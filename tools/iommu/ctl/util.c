@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory, messages, words for numbers, and JSON.
+ */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Objects in words.
+ * Objects in words: what iommuctl show and graph print of each.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -175,7 +175,7 @@ char *object_words(const struct object *object)
 	static const struct {
 		const char *kind;
 		char *(*words)(const struct object *object);
-		/* Without it the kernel is another one than these words are for */
+		/* If it is missing, the words are not for this kernel's fdinfo */
 		const char *key;
 	} kinds[] = {
 		{ "ioas", ioas_words, "areas" },
