@@ -44,8 +44,8 @@
  * for each ioctl:
  *
  * - ENOTTY: the kernel does not have this ioctl.
- * - E2BIG: the struct is longer than the kernel knows, and not zero there. The
- *   program uses a feature that is newer than the kernel.
+ * - E2BIG: the struct is longer than the kernel's, and what the kernel does not
+ *   know is not zero. The program uses a feature that is newer than the kernel.
  * - EOPNOTSUPP: a flag, type or operation is unknown or is not supported by
  *   this kernel or this hardware, or a reserved member is not zero.
  * - EINVAL: @size is less than the first version of the struct has, or a value
@@ -67,8 +67,8 @@
  * DOC: Objects
  *
  * What an ioctl or a bind creates is an object, named by a 32-bit id that is
- * never 0. The id is valid in the one open file of /dev/iommu that it came
- * from, and in whatever process has that file. The kinds of object are
+ * never 0. The id is valid for the one open of /dev/iommu that it came from, in
+ * any process that has that file. The kinds of object are
  *
  * - IOAS, an I/O address space: which IOVA is which memory.
  * - DEVICE, a device bound to this file: made by VFIO_DEVICE_BIND_IOMMUFD.
@@ -278,23 +278,23 @@ enum iommufd_ioas_map_flags {
  * pinned, and follows the device: it is in no page table while the device is
  * reset or does not answer to its addresses, and never again once it is closed.
  *
- * An IOVA that the kernel chooses is aligned as the memory is, so that huge
- * pages in the process can be huge pages in the IOMMU, and smaller areas as their
- * length is. With a fixed IOVA the caller sees to that.
+ * An IOVA that the kernel chooses is aligned like the memory, so that huge pages
+ * in the process can be huge pages in the IOMMU; that of an area smaller than a
+ * huge page is aligned to its length. With a fixed IOVA this is up to the caller.
  *
  * Fails with
  *
  * - ENOENT: @ioas_id is not an IOAS.
  * - EINVAL: @length is 0; neither READABLE nor WRITEABLE is given; @iova,
  *   @user_va or @length is not a multiple of the granule that
- *   IOMMU_IOAS_IOVA_RANGES tells; or the fixed range includes an IOVA that is
+ *   IOMMU_IOAS_IOVA_RANGES reports; or the fixed range includes an IOVA that is
  *   not usable.
  * - EOVERFLOW: @user_va or @iova plus @length wraps around.
  * - EEXIST: part of the fixed range is mapped already.
  * - ENOSPC: no free range of that length is left to choose.
  * - EFAULT: the memory cannot be pinned: nothing is mapped there, its
  *   protection forbids the access (a WRITEABLE area of read-only memory), or it
- *   is not memory, nor all of it one BAR of a VFIO device.
+ *   is neither memory nor, as a whole, part of one BAR of a VFIO device.
  * - ENOMEM: it would go over RLIMIT_MEMLOCK, or the kernel is out of memory.
  */
 struct iommu_ioas_map {
@@ -439,10 +439,10 @@ struct iommu_ioas_unmap {
  * @size: sizeof(struct iommu_ioas_change_process)
  * @__reserved: Must be 0
  *
- * For a VMM that replaces itself while its devices keep running: the new
- * process has received the file from the old one, and takes over what the
- * memory of all its IOASes counts for, pinned now or later. The old one can exit
- * then.
+ * For a VMM that replaces itself while its devices keep running: the new process
+ * has received the file from the old one. From now on the memory of all IOASes,
+ * whether it is pinned now or later, counts against the new process, and the old
+ * one can exit.
  *
  * Fails with
  *
@@ -604,8 +604,8 @@ enum iommufd_hw_info_flags {
  *
  * The description is a struct named after its kind. As much as fits in
  * @data_len is written, and the rest of a longer buffer is set to zero, so a
- * program and a kernel of different age understand each other here too. With a
- * @data_len of 0 the kind and the length are told.
+ * program and a kernel of different age understand each other here too. A
+ * @data_len of 0 asks for the kind and the length only.
  *
  * Fails with
  *
@@ -633,7 +633,7 @@ struct iommu_hw_info {
 /* ---- Hardware page tables ---- */
 
 /**
- * enum iommufd_hwpt_alloc_flags - What a new HWPT is to be good for
+ * enum iommufd_hwpt_alloc_flags - What a new HWPT is for
  * @IOMMU_HWPT_ALLOC_NEST_PARENT: A paging HWPT on top of which nested HWPTs and
  *     VIOMMUs can be made: its table is in the format of stage 2
  * @IOMMU_HWPT_ALLOC_DIRTY_TRACKING: A paging HWPT that can record which pages
@@ -742,7 +742,7 @@ struct iommu_hwpt_amd_guest {
  *
  * A nested HWPT is the first of two translations. The user, usually a guest,
  * owns its table, in the format that IOMMU_GET_HW_INFO describes; all addresses
- * it holds and puts out go through the parent. The user tells of its changes
+ * it holds and puts out go through the parent. The user announces changes to it
  * with IOMMU_HWPT_INVALIDATE.
  *
  * Fails with
@@ -820,8 +820,8 @@ struct iommu_hwpt_set_dirty_tracking {
 /**
  * enum iommufd_hwpt_get_dirty_bitmap_flags - Modifiers of reading the record
  * @IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR: Leave the record as it is; the next
- *     reading tells the same pages again. It saves an IOTLB flush, for the last
- *     look at memory that is about to be unmapped
+ *     reading reports the same pages again. It saves an IOTLB flush, for the
+ *     last look at memory that is about to be unmapped
  */
 enum iommufd_hwpt_get_dirty_bitmap_flags {
 	IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR = 1 << 0,
@@ -846,7 +846,7 @@ enum iommufd_hwpt_get_dirty_bitmap_flags {
  * No bit is cleared: start with zeros, or collect several readings in one
  * bitmap. The hardware may record in larger units than @page_size; all bits of
  * such a unit are set then. A unit that is only partly in the range stays dirty,
- * for the bits of its other part are not told: read in ranges that are aligned
+ * for the bits of its other part are not reported: read in ranges that are aligned
  * as the areas are. IOVAs that are not mapped are clean.
  *
  * Fails with
@@ -941,8 +941,8 @@ struct iommu_viommu_alloc {
 #define IOMMU_VIOMMU_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_CMD_VIOMMU_ALLOC)
 
 /**
- * struct iommu_vdevice_alloc - ioctl(IOMMU_VDEVICE_ALLOC): tell what a device
- *                              is called in the VM
+ * struct iommu_vdevice_alloc - ioctl(IOMMU_VDEVICE_ALLOC): say what a device is
+ *                              called in the VM
  * @size: sizeof(struct iommu_vdevice_alloc)
  * @viommu_id: The VIOMMU
  * @dev_id: The DEVICE, which is behind the VIOMMU's physical IOMMU
@@ -951,7 +951,7 @@ struct iommu_viommu_alloc {
  *           (bus, device, function) in the VM
  *
  * From then on the guest's invalidation commands that name the virtual id reach
- * this device, and events of the device are told under it. A VDEVICE goes with
+ * this device, and events of the device are reported with it. A VDEVICE goes with
  * its device when that is unbound. Its id then names nothing, and is not given to
  * another object: IOMMU_DESTROY of it fails with ENOENT.
  *
@@ -1077,9 +1077,9 @@ struct iommu_hwpt_vtd_s1_invalidate {
  * @cmd: The 128-bit command as the guest wrote it, Arm IHI 0070 chapter 4,
  *       little endian
  *
- * Taken are CMD_TLBI_NSNH_ALL, CMD_TLBI_NH_ALL, CMD_TLBI_NH_ASID,
- * CMD_TLBI_NH_VA, CMD_TLBI_NH_VAA, CMD_ATC_INV, CMD_CFGI_CD and
- * CMD_CFGI_CD_ALL. StreamIDs in them are virtual ids of the VIOMMU's VDEVICEs.
+ * These commands are accepted: CMD_TLBI_NSNH_ALL, CMD_TLBI_NH_ALL,
+ * CMD_TLBI_NH_ASID, CMD_TLBI_NH_VA, CMD_TLBI_NH_VAA, CMD_ATC_INV, CMD_CFGI_CD
+ * and CMD_CFGI_CD_ALL. StreamIDs in them are virtual ids of the VIOMMU's VDEVICEs.
  * The kernel puts in the VMID. A CMD_SYNC is not needed: all is done when the
  * ioctl returns.
  */
@@ -1102,17 +1102,17 @@ struct iommu_viommu_arm_smmuv3_invalidate {
  *             the one that failed
  * @__reserved: Must be 0
  *
- * The entries are handled in order. An @entry_num of 0 with a @data_type that
- * is supported succeeds, and so tells that it is.
+ * The entries are handled in order. An @entry_num of 0 asks whether @data_type is
+ * supported: it succeeds if so.
  *
  * Fails with
  *
  * - ENOENT: @hwpt_id is no object.
  * - EINVAL: the object is neither a nested HWPT nor a VIOMMU, or the kind of
- *   entry does not fit it; @entry_len is 0, shorter than the first version of
- *   the entry, longer than a page, or not a multiple of its alignment;
- *   @entry_num is too large; an entry is malformed or names a virtual id that
- *   is not there.
+ *   entry does not fit it; @data_uptr is 0; @entry_len is 0, shorter than the
+ *   first version of the entry, longer than a page, or not a multiple of its
+ *   alignment; @entry_num is too large; an entry is malformed or names a virtual
+ *   id that is not there.
  * - EOPNOTSUPP: the hardware behind the object has no such invalidation, or an
  *   entry has an unknown flag.
  * - EIO: an entry is a command that a guest may not give or that the hardware
@@ -1170,7 +1170,7 @@ enum iommu_hwpt_pgfault_perm {
  * @perm: Of enum iommu_hwpt_pgfault_perm
  * @__reserved: 0
  * @addr: The address that the device could not reach; its low bits are 0 where
- *        the hardware tells pages only
+ *        the hardware reports pages only
  * @length: Bytes that the device is going to need from there, as far as it says
  *          so; else 0
  * @cookie: Names the group in the response. It is the same in all requests of a
@@ -1222,8 +1222,8 @@ struct iommu_hwpt_page_response {
  * an array of struct iommu_hwpt_page_response. Each group must be answered
  * once; a device may wait for the answer without a limit. Groups that are not
  * answered when their device is detached, or the FAULT goes, get
- * IOMMUFD_PAGE_RESP_INVALID. So does at once what comes while the queue holds
- * 1024 requests, read or not, or while its file is closed.
+ * IOMMUFD_PAGE_RESP_INVALID. A group that comes while the queue holds 1024
+ * requests, read or not, or once the file is closed, gets that at once.
  *
  * The FAULT lives until IOMMU_DESTROY, and the file until it is closed, in
  * either order. read() gives 0 once the FAULT is gone and all has been read.
@@ -1250,7 +1250,7 @@ struct iommu_fault_alloc {
 /* ---- Events of a virtual IOMMU ---- */
 
 /**
- * enum iommu_veventq_flag - What is special of an event
+ * enum iommu_veventq_flag - What is special about an event
  * @IOMMU_VEVENTQ_FLAG_LOST_EVENTS: The queue was full and events were lost. No
  *     event follows this header
  */
@@ -1288,7 +1288,7 @@ enum iommu_veventq_type {
  * @evt: The 256-bit record, Arm IHI 0070 7.3, little endian, with the StreamID
  *       replaced by the virtual id of the VDEVICE
  *
- * Told are the events of a stage 1 that the guest owns. A VMM can put the
+ * Only events of a stage 1 that the guest owns are reported. A VMM can put the
  * record into the guest's event queue as it is.
  */
 struct iommu_vevent_arm_smmuv3 {
@@ -1317,12 +1317,12 @@ struct iommu_vevent_tegra241_cmdqv {
  * @__reserved: Must be 0
  *
  * read() on the file gives as many whole events as fit the buffer. An event is
- * a struct iommufd_vevent_header and, unless that says otherwise, a struct
- * named after the kind. It waits for one, unless O_NONBLOCK is set; poll()
- * tells when there is one. An event that finds the queue full is lost; that is
- * told by an event of its own, after those in the queue, with the number of the
- * last that was lost. There is nothing to write. read() fails as that of a FAULT
- * does, with EINVAL where the next event, or no header at all, does not fit.
+ * a struct iommufd_vevent_header and, unless that says otherwise, a struct named
+ * after the kind. read() waits for one, unless O_NONBLOCK is set; poll() tells
+ * when there is one. An event that finds the queue full is lost; a header alone,
+ * after the events in the queue, reports that, with the number of the last one
+ * that was lost. The file cannot be written. read() fails as that of a FAULT does,
+ * with EINVAL where the buffer has no room for the next event, or for a header.
  *
  * Fails with
  *
@@ -1350,13 +1350,13 @@ struct iommu_veventq_alloc {
  * enum iommufd_option - Things that can be set
  * @IOMMU_OPTION_RLIMIT_MODE: What pinned memory counts against: 0, the default,
  *     the total of all processes of the user; 1 the calling process alone, as
- *     VFIO containers count. It is of the whole file: object_id is 0. Setting
- *     it needs CAP_SYS_RESOURCE, and comes before the first object is made
+ *     VFIO containers count. It is for the whole file: object_id is 0. To set it
+ *     takes CAP_SYS_RESOURCE, and must come before the first object is made
  * @IOMMU_OPTION_HUGE_PAGES: For the IOAS of object_id: 1, the default, to use
  *     pages as large as memory and IOMMU allow; 0 to map all by the CPU's page
- *     size, for tests and to see how much huge pages gain. Then areas are
- *     multiples of that, and EADDRINUSE says that one is not. Once an HWPT holds
- *     areas it cannot be changed: EBUSY
+ *     size, for tests and to see how much huge pages gain. Areas must then be
+ *     multiples of that size: EADDRINUSE if one is not. Once an HWPT holds areas
+ *     the option cannot be changed: EBUSY
  */
 enum iommufd_option {
 	IOMMU_OPTION_RLIMIT_MODE = 0,
@@ -1366,7 +1366,7 @@ enum iommufd_option {
 /**
  * enum iommufd_option_ops - What to do with an option
  * @IOMMU_OPTION_OP_SET: Set it
- * @IOMMU_OPTION_OP_GET: Tell it
+ * @IOMMU_OPTION_OP_GET: Report it
  */
 enum iommufd_option_ops {
 	IOMMU_OPTION_OP_SET = 0,
@@ -1379,7 +1379,7 @@ enum iommufd_option_ops {
  * @option_id: Of enum iommufd_option
  * @op: Of enum iommufd_option_ops
  * @__reserved: Must be 0
- * @object_id: The object whose option it is; 0 for one of the file
+ * @object_id: The object whose option it is; 0 for an option of the whole file
  * @val64: In for SET, out for GET: the value
  *
  * Fails with
@@ -1404,9 +1404,9 @@ struct iommu_option {
 
 /**
  * enum iommufd_vfio_ioas_op - What to do with the compatibility IOAS
- * @IOMMU_VFIO_IOAS_GET: Tell which it is
- * @IOMMU_VFIO_IOAS_SET: Make it this one
- * @IOMMU_VFIO_IOAS_CLEAR: Make it none
+ * @IOMMU_VFIO_IOAS_GET: Report which IOAS it is
+ * @IOMMU_VFIO_IOAS_SET: Make it this IOAS
+ * @IOMMU_VFIO_IOAS_CLEAR: Have none
  */
 enum iommufd_vfio_ioas_op {
 	IOMMU_VFIO_IOAS_GET = 0,
