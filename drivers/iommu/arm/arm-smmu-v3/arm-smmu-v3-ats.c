@@ -3,14 +3,14 @@
  * Devices that move from one domain to another with ATS and PRI on.
  *
  * A device may do PRI while it does ATS, so PRI is the last that is enabled and the
- * first that is disabled. But what has been disabled cannot be enabled before all
- * page requests are answered, for which a user may take his time. So a device that
+ * first that is disabled. But once disabled it cannot be enabled before all page
+ * requests are answered, and a user may take any time for that. So a device that
  * may ask for pages keeps both, where both domains have ATS. If its STE has to abort
- * on the way, what it asks the SMMU then is refused, as its DMA is.
+ * on the way, what it asks the SMMU meanwhile is refused, as its DMA is.
  *
- * What it finds then is from the one domain until its STE has changed, and from
- * the other one after that. An unmap in either has to invalidate it, so it waits
- * until the device has forgotten the one and is known to the other.
+ * Its translations come from the old domain until its STE has changed, and from the
+ * new one after that. An unmap in either has to invalidate them. So an unmap waits
+ * until the device has forgotten the old domain and is known to the new one.
  */
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
@@ -70,8 +70,9 @@ void arm_smmu_move_with_ats(struct arm_smmu_master *master,
 	arm_smmu_prepare_domain_cd(master, to);
 	atomic_inc(&to->nr_ats_masters);
 	/*
-	 * Who unmaps from @to and sees nobody there has done so before the STE
-	 * changes, and the device cannot find it. See arm_smmu_atc_inv_domain().
+	 * Whoever unmaps from @to and sees nobody there did so before the STE
+	 * changes: the device cannot find what was there. See
+	 * arm_smmu_atc_inv_domain().
 	 */
 	smp_mb__after_atomic();
 	mutex_lock(&master->smmu->streams_mutex);

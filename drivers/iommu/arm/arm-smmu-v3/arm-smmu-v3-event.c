@@ -19,15 +19,15 @@
 #define EVT_ID_WALK_EABT		0x0b
 
 /*
- * Of a transaction: what it was, and on the way to what it faulted. Not that it
- * stalls: it does no more when nobody but the guest is there to be told.
+ * What a guest is told of a transaction: what it was, and what it accessed when it
+ * faulted. Not that it stalled: one that nobody else took has been aborted by then.
  */
 #define EVTQ_1_FAULT	(EVTQ_1_PnU | EVTQ_1_InD | EVTQ_1_RnW | EVTQ_1_CLASS | \
 			 EVTQ_1_TT_READ)
 
 /*
  * What a guest is told of each event, beside the id and the streams. Dword 3 has
- * an IPA only where stage 2 faulted, else a physical address: it is told never.
+ * an IPA only where stage 2 faulted, else a physical address: it is never told.
  */
 static const struct guest_event {
 	bool known;
@@ -50,7 +50,7 @@ static const struct guest_event {
 static bool is_guests(const struct arm_smmu_nested_domain *nested, u8 id,
 		      const u64 evt[EVTQ_ENT_DWORDS])
 {
-	/* The STE is what the guest made it only where that is not valid */
+	/* The host's STE is invalid only where the guest's own is */
 	if (id == EVT_ID_BAD_STE)
 		return !(nested->ste[0] & STRTAB_STE_0_V);
 	return FIELD_GET(STRTAB_STE_0_CFG, nested->ste[0]) ==
@@ -58,7 +58,7 @@ static bool is_guests(const struct arm_smmu_nested_domain *nested, u8 id,
 }
 
 /**
- * arm_smmu_make_guest_event - Make of an event what a guest is told of it
+ * arm_smmu_make_guest_event - Turn an event into what a guest is told of it
  * @nested: The guest's STE
  * @evt: The event
  * @vsid: What the device is called in the guest
@@ -91,8 +91,8 @@ bool arm_smmu_make_guest_event(const struct arm_smmu_nested_domain *nested,
 }
 
 /*
- * The SMMU merges alike events when it wants to, and a guest's STE lets it. So
- * does this: of those that were in the queue together the first is enough.
+ * An SMMU may merge events that are alike, and a guest's STE permits it. So does
+ * this: of those that were in the queue together the first is enough.
  */
 static bool is_repeated(const struct arm_smmu_nested_domain *nested,
 			const u64 evt[EVTQ_ENT_DWORDS])
@@ -108,7 +108,7 @@ static void remember(struct arm_smmu_nested_domain *nested,
 	memcpy(nested->last, evt, sizeof(nested->last));
 }
 
-/* May the VM be told of one more? To count the others costs next to nothing. */
+/* Has the VM had all the events it may have by now? The rest is only counted. */
 static bool is_one_too_many(struct arm_smmu_vsmmu *vsmmu)
 {
 	if (time_after_eq(jiffies, vsmmu->events_end)) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events of the SMMU (Arm IHI 0070, 7): to whom each is told, and how a device
- * that waits is answered.
+ * Events of the SMMU (Arm IHI 0070, 7): who gets each, and how a device that waits
+ * is answered.
  *
- * A transaction that stalls is a page request, a group of its own. It is told to
- * whoever takes the faults of the device, else it is aborted. All other events
- * are over when they are recorded: they are told to the guest that made them, or
- * to the host.
+ * A transaction that stalls is a page request, a group of its own. Whoever takes
+ * the faults of the device gets it; if nobody does it is aborted. All other events
+ * are over when they are recorded: the guest that caused them is told, or else the
+ * host.
  */
 #include <linux/bitfield.h>
 #include <linux/iommu-fault.h>
@@ -16,7 +16,7 @@
 #include "arm-smmu-v3-fault.h"
 #include "arm-smmu-v3-nested.h"
 
-/* Of all transactions that stall of a StreamID */
+/* Terminates all transactions of a StreamID that stall */
 #define CMDQ_OP_STALL_TERM		0x45
 
 /* ---- Answers ---- */
@@ -30,7 +30,7 @@ static int resume(struct arm_smmu_device *smmu, u32 sid, u16 stag, u64 action)
 		FIELD_PREP(CMDQ_RESUME_1_STAG, stag),
 	};
 
-	/* When the transaction has ended, no command would tell */
+	/* No sync: not even that would tell when the transaction has ended */
 	return arm_smmu_cmdq_issue_cmdlist(smmu, cmd, 1, false);
 }
 
@@ -55,7 +55,7 @@ static int respond_stall(struct arm_smmu_master *master, u64 origin,
  * @evt: Its last request, as it was reported
  * @resp: The answer
  *
- * Return: 0, or -EINVAL for an answer that there is not.
+ * Return: 0, or -EINVAL for an unknown answer.
  */
 int arm_smmu_page_response(struct device *dev, struct iommu_fault_event *evt,
 			   struct iommu_page_response *resp)
@@ -99,13 +99,13 @@ static u32 fault_perm(const u64 *evt)
 	return perm;
 }
 
-/* Below a guest's stage 1 is memory that the host has pinned: nobody mends that */
+/* A stage 2 below a guest's stage 1 maps pinned memory: nobody can fill that */
 static bool is_below_guest(const struct arm_smmu_master *master, const u64 *evt)
 {
 	return master->nested && evt[1] & EVTQ_1_S2;
 }
 
-/* To the kernel, or to somebody who has a place for it; else he is told that not */
+/* Report it to SVA, or if there is a place for it to user space; else count it */
 static int report_placed(struct arm_smmu_master *master,
 			 struct iommu_fault_event *event)
 {
@@ -148,7 +148,7 @@ static int report_stall(struct arm_smmu_master *master, const u64 *evt)
 	return report_placed(master, &event);
 }
 
-/* Has somebody taken it who will answer? */
+/* Returns true if somebody has taken it, who will answer */
 static bool handle_stall(struct arm_smmu_device *smmu,
 			 struct arm_smmu_master *master, const u64 *evt)
 {
@@ -175,7 +175,7 @@ static enum iommu_fault_reason fault_reason(const u64 *evt)
 	}
 }
 
-/* Has the device's driver a handler that takes what nobody can mend? */
+/* Report a fault that is over; returns true if the device's driver took it */
 static bool report_end(struct arm_smmu_master *master, const u64 *evt)
 {
 	struct iommu_fault_event event = {
@@ -244,7 +244,7 @@ static unsigned int events_pass(struct arm_smmu_device *smmu, bool *more)
 				   lost_events, more);
 }
 
-/* It only comes when the queue has been empty */
+/* The interrupt comes only if the queue was empty: read until it is */
 irqreturn_t arm_smmu_evtq_thread(int irq, void *dev)
 {
 	bool more;
@@ -272,18 +272,18 @@ void arm_smmu_probe_faults(struct arm_smmu_master *master)
 
 /* ---- Who wants page requests ---- */
 
-/* PRI without ATS is nothing that PCIe knows: what the device does is undefined */
+/* PCIe does not define what a device does that has PRI enabled but not ATS */
 static bool can_ask_now(struct arm_smmu_master *master)
 {
 	return master->pri_supported && to_pci_dev(master->dev)->ats_enabled;
 }
 
 /**
- * arm_smmu_enable_iopf - Let page requests of a device come
+ * arm_smmu_enable_iopf - Let a device send page requests
  * @master: The device, which does PRI as soon as it does ATS
  *
  * Return: 0; -EINVAL where it cannot wait for an answer; -EBUSY where it may do
- * so already; what PCI says.
+ * so already; or what enabling PRI fails with.
  */
 int arm_smmu_enable_iopf(struct arm_smmu_master *master)
 {
@@ -325,8 +325,8 @@ int arm_smmu_disable_iopf(struct arm_smmu_master *master)
  * arm_smmu_drain_events - Report the events that the SMMU has recorded
  * @smmu: The SMMU
  *
- * A stall is recorded when there is room for it: if there was none, others may be
- * recorded only now. There are no more than the SMMU can have, unless the device
+ * A stall is recorded when there is room in the queue: if it was full, more may be
+ * recorded only now. There are no more than the SMMU has places, unless the device
  * does not stop.
  */
 void arm_smmu_drain_events(struct arm_smmu_device *smmu)
@@ -343,8 +343,8 @@ void arm_smmu_drain_events(struct arm_smmu_device *smmu)
  * @dev: The device
  *
  * When this returns, what it asked for before its STE, or a CD, was last changed
- * has been told to the targets of its PASIDs, and none of the interrupts' threads
- * is at work with it.
+ * has been reported to the targets of its PASIDs, and no interrupt thread is still
+ * working on it.
  */
 void arm_smmu_drain_faults(struct device *dev)
 {
@@ -357,7 +357,7 @@ void arm_smmu_drain_faults(struct device *dev)
 }
 
 /**
- * arm_smmu_end_faults - Let nothing of a device wait any more
+ * arm_smmu_end_faults - End all that waits for an answer to a device
  * @master: The device, whose STE aborts
  *
  * Its StreamIDs may be those of another device then.

@@ -103,10 +103,10 @@ static int make_host_atc(struct arm_smmu_vsmmu *vsmmu, u64 cmd[2])
 	if (cmd[0] & CMDQ_0_SSV &&
 	    FIELD_GET(CMDQ_0_SSID, cmd[0]) >> vsmmu->smmu->ssid_bits)
 		return -EIO;
-	/* A device that does no ATS would not answer, and the queue stop */
+	/* A device that does no ATS would not answer, which stops the queue */
 	if (!READ_ONCE(master->ats_enabled))
 		return 1;
-	/* Nor one without this PASID: to it, what has such a prefix is malformed */
+	/* Nor would one without this PASID: to it, such a prefix is malformed */
 	if (cmd[0] & CMDQ_0_SSV &&
 	    (!master->ssid_bits ||
 	     FIELD_GET(CMDQ_0_SSID, cmd[0]) >> master->ssid_bits))
@@ -152,10 +152,10 @@ int arm_smmu_make_host_cmd(struct arm_smmu_vsmmu *vsmmu, u64 cmd[2])
 }
 
 /**
- * struct alike - what commands are to be, for the next to be done as the last one
- * @fixed: what of each dword has to be as in the last one
- * @match: what the first dword has there; the second one has nothing
- * @flip: what of the first one is another for the host
+ * struct alike - which commands can be made the host's as the one before was
+ * @fixed: the bits of each dword that have to be as in that one
+ * @match: what they are in the first dword; in the second one they are 0
+ * @flip: the bits of the first dword that the host has inverted
  */
 struct alike {
 	u64 fixed[CMDQ_ENT_DWORDS];
@@ -164,11 +164,10 @@ struct alike {
 };
 
 /*
- * A guest's commands are mostly of one kind, one behind the other: an address of
- * an ASID each, or a CD of a device each. What made a command of @guest one of
- * the host, @host, holds for those that differ only in that, and have nothing
- * that the host would have to take away. Valid as long as the caller is in RCU,
- * as a device's StreamID is.
+ * Most of a guest's commands come in a row of one kind: for one ASID, an address
+ * each, or for one device, a CD each. The change that made @host of @guest is then
+ * right for all that differ only in that, and have no bit that the host would have
+ * to clear. Valid as long as the caller is in RCU, as a device's StreamID is.
  */
 static bool find_alike(const struct arm_smmu_device *smmu, u64 guest,
 		       const u64 host[2], struct alike *alike)
@@ -211,8 +210,9 @@ static u64 guest_dword(const u64 *from, unsigned int i)
 }
 
 /*
- * Those that are alike, up to the first that is not; returns how many. By twos
- * as long as both are: half of one's cost is to see whether there is another.
+ * Make those that are alike the host's, up to the first that is not; returns how
+ * many. Two at a time as long as both are: half of what one costs is to see whether
+ * another one follows.
  */
 static u32 make_host_alike(const struct alike *alike, const u64 *from, u64 *to,
 			   u32 nr)
@@ -242,7 +242,7 @@ static u32 make_host_alike(const struct alike *alike, const u64 *from, u64 *to,
 }
 
 /**
- * arm_smmu_make_host_cmds - Make a guest's commands such as the host may give
+ * arm_smmu_make_host_cmds - Make a guest's commands ones that the host may give
  * @vsmmu: The guest's share of the SMMU
  * @cmds: The guest's commands, little endian; changed to the host's
  * @nr: How many
@@ -319,7 +319,7 @@ static int issue(struct arm_smmu_device *smmu, u64 *cmds, u32 nr)
 	return rc;
 }
 
-/* What a guest gives one by one, in short */
+/* The short form of what follows, for commands that come one by one */
 static u32 handle_one(struct arm_smmu_vsmmu *vsmmu, u64 *cmd, int *error)
 {
 	int rc;

@@ -2,8 +2,8 @@
 /*
  * Nested domains: a guest's stream table entry, as far as it is the guest's.
  *
- * What the SMMU would call illegal is refused here: the guest's driver learns of
- * it from its VMM, and not by a device that is dead.
+ * What the SMMU would call illegal is refused here, so that the guest hears of it
+ * from its VMM, instead of having a device that is dead.
  */
 #include <linux/bitfield.h>
 #include <linux/slab.h>
@@ -52,7 +52,7 @@ static int check_stage1(struct arm_smmu_device *smmu, u64 ste[2])
 	u32 stalls = smmu->features &
 		     (ARM_SMMU_FEAT_STALLS | ARM_SMMU_FEAT_STALL_FORCE);
 
-	/* It is an IPA, and there is nothing beyond these */
+	/* The pointer is an IPA, and no IPA is wider */
 	if (ptr >> smmu->ias)
 		return -EIO;
 	if (ste[1] & STRTAB_STE_1_S1STALLD && stalls != ARM_SMMU_FEAT_STALLS)
@@ -105,10 +105,10 @@ int arm_smmu_check_guest_ste(struct arm_smmu_device *smmu, u64 ste[2])
  * @master: The device
  * @fwb: Does stage 2 force write-back?
  *
- * A guest decides on the attributes of stage 1. If it could decide against the
- * caches the host's memory would not be what the host sees. A device that asks
- * for No Snoop is not kept from it by @fwb: it can do that below a stage 2 alone
- * as well, and so has nothing from nesting.
+ * A guest decides on the attributes of stage 1. If it could make DMA bypass the
+ * caches, what the device writes would not be what the host reads. @fwb does not
+ * keep a device from No Snoop: it can use that with a stage 2 alone as well, so
+ * nesting adds nothing to it.
  */
 bool arm_smmu_keeps_coherent(struct arm_smmu_master *master, bool fwb)
 {
@@ -131,8 +131,8 @@ bool arm_smmu_wants_ats(const struct arm_smmu_nested_domain *nested)
  * @master: The device
  * @ste: Out: what the guest wants, above the host's stage 2
  *
- * Where the guest has no valid STE there is none: the SMMU tells of that by an
- * event, which is the guest's.
+ * Where the guest's STE is not valid, this one is not either: the SMMU records that
+ * as an event, which is the guest's.
  */
 void arm_smmu_make_nested_ste(struct arm_smmu_master *master,
 			      struct arm_smmu_ste *ste)
@@ -149,7 +149,7 @@ void arm_smmu_make_nested_ste(struct arm_smmu_master *master,
 		return;
 	case STRTAB_STE_0_CFG_S1_TRANS:
 		arm_smmu_set_ste_config(ste, STRTAB_STE_0_CFG_NESTED);
-		/* Whether there is ATS at the device, the guest does not know */
+		/* The guest cannot know whether the device has ATS enabled */
 		ste1 &= ~STRTAB_STE_1_EATS;
 		if (master->smmu->features & ARM_SMMU_FEAT_STALLS &&
 		    !master->stall_enabled)
@@ -162,10 +162,10 @@ void arm_smmu_make_nested_ste(struct arm_smmu_master *master,
 		arm_smmu_set_ste_config(ste, STRTAB_STE_0_CFG_S2_TRANS);
 		break;
 	}
-	/* A guest that faults in a loop shall not fill the queue of all */
+	/* A guest that faults in a loop must not fill the queue that all share */
 	ste->data[1] |= cpu_to_le64(STRTAB_STE_1_MEV);
 	arm_smmu_set_ste_s2(ste, master->domain, nested->vsmmu->vmid);
-	/* Nobody mends what the host has pinned: stalls are for stage 1 */
+	/* Stage 2 maps pinned memory, so nobody could resolve a stall there */
 	if (master->smmu->features & ARM_SMMU_FEAT_STALL_FORCE)
 		arm_smmu_set_ste_stall(ste, master);
 }
@@ -179,10 +179,10 @@ static int nested_attach_dev(struct iommu_domain *domain, struct device *dev)
 	if (!master || master->smmu != nested->vsmmu->smmu ||
 	    !arm_smmu_keeps_coherent(master, nested->vsmmu->parent->fwb))
 		return -EINVAL;
-	/* PASIDs would be in the table of the host, which it does not have then */
+	/* PASIDs are in a CD table of the host's, which the guest's would replace */
 	if (arm_smmu_master_sva_enabled(master) || master->nr_pasids)
 		return -EBUSY;
-	/* No command could name it, and no event */
+	/* Without a virtual id, no command or event could name the device */
 	if (iommufd_viommu_get_vdev_id(&nested->vsmmu->core, dev, &vsid))
 		return -ENOENT;
 	arm_smmu_enter_domain(master, nested->vsmmu->parent, nested);
@@ -234,7 +234,7 @@ arm_smmu_alloc_nested(struct iommufd_viommu *viommu, u32 flags,
 	nested = kmalloc(sizeof(*nested), GFP_KERNEL_ACCOUNT);
 	if (!nested)
 		return ERR_PTR(-ENOMEM);
-	/* All of it, and in fewer steps than to clear the slab's object */
+	/* Sets every field, which takes fewer instructions than kzalloc() */
 	nested->domain = (struct iommu_domain) {
 		.type = IOMMU_DOMAIN_NESTED,
 		.ops = &nested_ops,

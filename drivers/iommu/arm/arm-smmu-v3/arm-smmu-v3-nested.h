@@ -40,7 +40,7 @@ struct arm_smmu_vsmmu {
  * @ste: the fields that are the guest's, checked; constant
  * @last_pass: pass through the event queue in which the guest was told of @last, 0
  *	if it was not; under the streams_mutex of the SMMU
- * @last: what of an event says whether another one is alike; the same
+ * @last: the part of that event by which another one is found alike; likewise
  */
 struct arm_smmu_nested_domain {
 	struct iommu_domain domain;
@@ -52,7 +52,7 @@ struct arm_smmu_nested_domain {
 
 struct arm_smmu_ste;
 
-/* A VM is told of so many events in so many jiffies: ten thousand in a second */
+/* How many events a VM is told in how many jiffies: ten thousand in a second */
 #define ARM_SMMU_VM_EVENTS		1000
 #define ARM_SMMU_VM_EVENTS_TIME		(HZ / 10)
 

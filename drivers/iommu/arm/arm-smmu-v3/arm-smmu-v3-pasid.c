@@ -4,9 +4,9 @@
  *
  * A domain of stage 1 has a table of context descriptors that all devices attached
  * to it share, with the domain's own CD as the first. In-kernel SVA adds to that
- * table. A device with PASIDs attached may not share them, so it has a table of
- * its own as long as it has such: copies of the CDs of its domains, the first
- * that of the domain without a PASID.
+ * table. A device with PASIDs attached cannot share a table, so it has one of its
+ * own as long as it has any: copies of the CDs of its domains, of which the first
+ * is for DMA without a PASID.
  *
  * Not all of a CD can change at once, but the address of the table can, which is in
  * one dword of the STE. So where one domain takes the place of another, the device
@@ -42,7 +42,7 @@ static void forget_cd(struct arm_smmu_master *master, u32 ssid)
 	}
 }
 
-/* So may have the device, what it reached by that */
+/* The device may have kept what it reached by that CD */
 static void forget_pages(struct arm_smmu_master *master, u32 ssid)
 {
 	u64 cmd[CMDQ_ENT_DWORDS] = {};
@@ -60,8 +60,8 @@ static void forget_pages(struct arm_smmu_master *master, u32 ssid)
 }
 
 /*
- * One that is in use translates nothing in between, and does not say so: its DMA
- * aborts, or stalls if it can.
+ * A CD that is in use translates nothing in between, and records no event of that:
+ * DMA aborts, or stalls if it can.
  */
 static void write_cd(struct arm_smmu_master *master, u32 ssid, __le64 *to,
 		     const __le64 *from)
@@ -88,7 +88,7 @@ static void clear_cd(struct arm_smmu_master *master, u32 ssid, __le64 *cd)
 	forget_cd(master, ssid);
 }
 
-/* It is there, for it has been written before */
+/* Not NULL once arm_smmu_set_dev_pasid() has had memory for its level 2 */
 static __le64 *own_cd(struct arm_smmu_master *master, u32 ssid)
 {
 	return arm_smmu_get_cd_ptr(master->cds, ssid);
@@ -102,7 +102,7 @@ static void copy_cd(struct arm_smmu_master *master, u32 ssid,
 
 	lockdep_assert_held(&arm_smmu_asid_lock);
 
-	/* It came with another table */
+	/* next_table() has written it already */
 	if (!memcmp(to, from, CTXDESC_CD_SIZE))
 		forget_cd(master, ssid);
 	else
@@ -165,7 +165,7 @@ static int make_table(struct arm_smmu_master *master)
 	cds = &own->now;
 	cds->smmu = master->smmu;
 	cds->s1_cfg.s1cdmax = master->ssid_bits;
-	/* Nobody is attached to it: what the SMMU is to forget is said here */
+	/* No device is in its list, so the SMMU is told by forget_cd() here */
 	INIT_LIST_HEAD(&cds->devices);
 	spin_lock_init(&cds->devices_lock);
 	rc = arm_smmu_alloc_cd_tables(cds);
@@ -197,7 +197,7 @@ void arm_smmu_free_cds(struct arm_smmu_master *master)
 	master->cds = NULL;
 }
 
-/* Of level 2, the CD is in one part; the others are in both tables */
+/* Only the part of level 2 that has the CD is new; both tables have the others */
 static void next_leaf(struct own_cds *own, u32 ssid)
 {
 	u32 i = ssid >> CTXDESC_SPLIT;
@@ -334,14 +334,14 @@ static int check_fit(struct arm_smmu_domain *smmu_domain,
 	    smmu_domain->stage != ARM_SMMU_DOMAIN_S1 ||
 	    smmu_domain->stall_enabled != master->stall_enabled)
 		return -EINVAL;
-	/* Its table is one for what stage 1 translates without a PASID */
+	/* The first CD of its table is that of a stage 1 without a PASID */
 	if (!master->domain || master->nested ||
 	    master->domain->stage != ARM_SMMU_DOMAIN_S1)
 		return -EINVAL;
 	return 0;
 }
 
-/* From now on the device is told of what the domain unmaps */
+/* From now on, what the domain unmaps is invalidated in the device as well */
 static void join(struct arm_smmu_domain *smmu_domain,
 		 struct arm_smmu_pasid *pasid)
 {
@@ -378,7 +378,7 @@ static struct arm_smmu_pasid *find(struct arm_smmu_domain *smmu_domain,
 	return NULL;
 }
 
-/* The first PASID brings the device's own table, its last one the domain's back */
+/* With the first PASID comes the device's own table, after the last one it goes */
 static void count(struct arm_smmu_master *master, int change)
 {
 	bool had = master->nr_pasids;
@@ -416,7 +416,7 @@ int arm_smmu_set_dev_pasid(struct iommu_domain *domain, struct device *dev,
 	rc = make_table(master);
 	if (rc)
 		return rc;
-	/* The part of the table, if there is none: nothing fails after that */
+	/* Allocates the parts of level 2 that are missing; no step after it fails */
 	if (!own_cd(master, pasid) || !own_cd(master, 0))
 		return -ENOMEM;
 	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);

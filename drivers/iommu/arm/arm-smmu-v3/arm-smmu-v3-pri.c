@@ -4,8 +4,8 @@
  * do DMA to them.
  *
  * The requests of a group come one by one, and the last one says that it is. Then
- * the device waits for an answer. Who takes the faults of the device is told of
- * each; there is an answer in any case.
+ * the device waits for an answer. Whoever takes the faults of the device gets each
+ * request; every group is answered, whether somebody does or not.
  */
 #include <linux/bitfield.h>
 #include <linux/iommu-fault.h>
@@ -49,8 +49,8 @@ static u64 ssv_ssid(bool valid, u32 ssid)
  * @sid: The stream that they came from
  * @resp: The answer, of which the code is known
  *
- * Failure makes the device give up PRI until it is reset, all of it. Invalid
- * makes it give up what it wanted to do there.
+ * Failure makes the device give up PRI altogether until that is reset. Invalid
+ * makes it give up only what it wanted to do there.
  *
  * Return: 0.
  */
@@ -70,7 +70,7 @@ int arm_smmu_respond_pri(struct arm_smmu_master *master, u32 sid,
 
 /* ---- Requests ---- */
 
-/* A device has stopped to use a PASID, and says so: there is nothing to answer */
+/* A device that has stopped using a PASID says so: there is nothing to answer */
 static bool is_stop_marker(const u64 *ppr)
 {
 	const u64 marker = PRIQ_0_SSID_V | PRIQ_0_PRG_LAST;
@@ -130,7 +130,7 @@ static void answer_request(struct arm_smmu_device *smmu, const u64 *ppr,
 		       FIELD_GET(PRIQ_1_PRG_IDX, ppr[1]), code);
 }
 
-/* No device of which we know */
+/* A request of no device that we know */
 static void refuse(struct arm_smmu_device *smmu, const u64 *ppr)
 {
 	bool ssv = ppr[0] & PRIQ_0_SSID_V;
@@ -165,9 +165,9 @@ static void handle_request(struct arm_smmu_device *smmu, u64 *ppr)
 }
 
 /*
- * The SMMU takes no request while its overflow is not acknowledged. It answers
- * each last one with success, so that the device asks again for the whole group,
- * of which others may have come.
+ * Until its overflow is acknowledged, the SMMU takes no request. It answers each
+ * last one with success, so that the device asks again for the whole group, of
+ * which other requests may have come.
  */
 static void lost_requests(struct arm_smmu_device *smmu)
 {
@@ -180,7 +180,7 @@ static void lost_requests(struct arm_smmu_device *smmu)
 			     "PRIQ overflow detected -- devices have to ask again\n");
 }
 
-/* It only comes when the queue has been empty */
+/* The interrupt comes only if the queue was empty: read until it is */
 irqreturn_t arm_smmu_priq_thread(int irq, void *dev)
 {
 	struct arm_smmu_device *smmu = dev;
@@ -219,7 +219,7 @@ void arm_smmu_probe_pri(struct arm_smmu_master *master)
 }
 
 /**
- * arm_smmu_set_ste_pri - Let the SMMU answer a device as that wants it
+ * arm_smmu_set_ste_pri - Let the SMMU answer in the form that a device needs
  * @ste: Its STE, complete but for this
  * @master: The device
  *
@@ -244,7 +244,7 @@ static void set_enabled(struct arm_smmu_master *master, bool enabled)
  * arm_smmu_enable_pri - Let a PCIe device ask for pages
  * @master: The device, one that supports it, with ATS enabled
  *
- * Return: 0, or what PCI says.
+ * Return: 0, or what the PCI core fails with.
  */
 int arm_smmu_enable_pri(struct arm_smmu_master *master)
 {
@@ -263,7 +263,7 @@ int arm_smmu_enable_pri(struct arm_smmu_master *master)
 }
 
 /**
- * arm_smmu_disable_pri - Let a PCIe device ask for pages no more
+ * arm_smmu_disable_pri - Stop a PCIe device from asking for pages
  * @master: The device
  *
  * What it has asked for is answered on return.
@@ -279,7 +279,7 @@ void arm_smmu_disable_pri(struct arm_smmu_master *master)
  * arm_smmu_start_pri - Let a device for which ATS was enabled ask for pages
  * @master: The device; nothing is done if nobody wants its faults
  *
- * What it could not be let do it does not do: nobody waits for that.
+ * A failure is only logged: a device that does not ask keeps nobody waiting.
  */
 void arm_smmu_start_pri(struct arm_smmu_master *master)
 {
@@ -291,7 +291,7 @@ void arm_smmu_start_pri(struct arm_smmu_master *master)
 }
 
 /**
- * arm_smmu_stop_pri - Before ATS is disabled, let a device ask for pages no more
+ * arm_smmu_stop_pri - Before ATS is disabled, stop a device from asking for pages
  * @master: The device
  */
 void arm_smmu_stop_pri(struct arm_smmu_master *master)

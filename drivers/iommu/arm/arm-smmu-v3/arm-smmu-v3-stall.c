@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Places of transactions that stall. An SMMU has so many (IDR5.STALL_MAX): where
- * all are taken, what faults on any device waits without being told, until one
- * is given back (Arm IHI 0070, 3.12.2.1). Whose faults user space answers can
- * keep those that he has for good.
+ * Places of transactions that stall. An SMMU has a limited number of them
+ * (IDR5.STALL_MAX). Where all are taken, a transaction that faults waits without
+ * an event, whatever its device, until one is given back (Arm IHI 0070, 3.12.2.1).
+ * User space that answers a device's faults can hold on to places forever.
  *
- * So half of the places are the devices' own, each has the same number of them.
- * The other half they have together, but no device takes one of these if it has
- * as many of them as are left. What is above that is aborted at once, and all
- * devices have places whatever one does.
+ * So half of the places are divided equally among the devices. The other half is
+ * shared, but no device takes another of these if it has as many of them as are
+ * left. A stall beyond that is aborted at once; so all devices have places,
+ * whatever one does.
  *
  * How many are a device's own changes as devices come and go. What it has above
  * that is common from then on, so that others do not take those places too.
  *
- * The kernel itself, which does SVA, answers each stall, and is not bounded.
+ * Stalls of SVA, which the kernel itself always answers, are not limited.
  */
 #include <linux/list.h>
 #include <linux/minmax.h>
@@ -71,7 +71,7 @@ void arm_smmu_add_stalling(struct arm_smmu_master *master)
 }
 
 /**
- * arm_smmu_remove_stalling - Give back all places of a device, and its own
+ * arm_smmu_remove_stalling - Undo arm_smmu_add_stalling(), give back all places
  * @master: The device, of which nothing waits any more
  */
 void arm_smmu_remove_stalling(struct arm_smmu_master *master)
@@ -87,10 +87,10 @@ void arm_smmu_remove_stalling(struct arm_smmu_master *master)
 }
 
 /**
- * arm_smmu_take_place - Let a transaction of a device have its place
+ * arm_smmu_take_place - Take a place for a transaction of a device
  * @master: The device
  *
- * Return: false if the device has too many; else there is to be an
+ * Return: false if the device has too many; else the caller calls
  * arm_smmu_give_place() when the transaction is answered.
  */
 bool arm_smmu_take_place(struct arm_smmu_master *master)
@@ -116,7 +116,7 @@ bool arm_smmu_take_place(struct arm_smmu_master *master)
 }
 
 /**
- * arm_smmu_give_place - Take back a place of a device
+ * arm_smmu_give_place - Give back a place that a device has
  * @master: The device, a transaction of which is answered
  */
 void arm_smmu_give_place(struct arm_smmu_master *master)

@@ -96,9 +96,9 @@ static void ste_used(const struct arm_smmu_ste *ste,
 
 /*
  * The bits of dword 1 that can have the value of either STE while all others
- * have that of the other. MEV says whether alike events become one. EATS, but
- * for split-stage ATS, says whether ATS requests are refused; they are not made
- * while the driver writes an STE.
+ * have that of the other. MEV says whether events that are alike may be merged.
+ * EATS, but for split-stage ATS, says whether ATS requests are refused; none are
+ * made while the driver writes an STE.
  */
 static u64 ste1_loose(const struct arm_smmu_ste *from,
 		      const struct arm_smmu_ste *to)
@@ -150,7 +150,7 @@ static int ste_add_step(struct arm_smmu_ste *steps, int count,
 	return count + 1;
 }
 
-/* All bits that @from does not read, then one dword, then what @to does not read */
+/* All bits unused in @from, then the critical dword, then those unused in @to */
 static int ste_plan_hitless(const struct arm_smmu_ste *from,
 			    const u64 *from_used, const struct arm_smmu_ste *to,
 			    int critical, u64 loose, struct arm_smmu_ste *steps)
@@ -175,7 +175,7 @@ static int ste_plan_hitless(const struct arm_smmu_ste *from,
 }
 
 /*
- * Abort, all but the dword that says so, then that one. An abort is silent; an
+ * First abort, then write all but dword 0, then that. An abort is silent; an
  * invalid STE would record an event for each transaction.
  */
 static int ste_plan_abort(const struct arm_smmu_ste *from,
@@ -244,8 +244,8 @@ void arm_smmu_store_ste(struct arm_smmu_ste *live,
  * arm_smmu_clear_ste - Begin an STE
  * @ste: The STE: not valid yet
  *
- * Attributes of memory are as the device gives them. They are only read where
- * no stage 1 gives others, but always there they make no ways longer.
+ * Memory attributes are as the device gives them. The SMMU reads these fields only
+ * where no stage 1 gives others, but fields that all STEs have alike cost no step.
  */
 void arm_smmu_clear_ste(struct arm_smmu_ste *ste)
 {
@@ -317,7 +317,7 @@ void arm_smmu_set_ste_s2(struct arm_smmu_ste *ste,
  * @ste: Its STE
  * @master: The device
  *
- * Where the SMMU knows nothing but to stall, no other STE is legal.
+ * On an SMMU that always stalls, no other STE is legal.
  */
 void arm_smmu_set_ste_stall(struct arm_smmu_ste *ste,
 			    struct arm_smmu_master *master)

@@ -29,7 +29,7 @@ struct arm_smmu_ste {
 	__le64 data[STRTAB_STE_DWORDS];
 };
 
-/* Other fields, abort to target */
+/* See arm_smmu_plan_ste() */
 #define ARM_SMMU_STE_MAX_STEPS		3
 
 void arm_smmu_clear_ste(struct arm_smmu_ste *ste);
@@ -48,7 +48,7 @@ int arm_smmu_plan_ste(const struct arm_smmu_ste *from,
 void arm_smmu_store_ste(struct arm_smmu_ste *live,
 			const struct arm_smmu_ste *step);
 
-/* What a trace shows of an STE; @config is none that there is if it is not valid */
+/* What a trace shows of an STE; @config is ARM_SMMU_STE_INVALID if that is invalid */
 struct arm_smmu_ste_view {
 	u64 ptr, ttb;
 	u16 vmid;

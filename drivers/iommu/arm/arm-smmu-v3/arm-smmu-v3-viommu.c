@@ -14,7 +14,7 @@ static struct arm_smmu_vsmmu *to_vsmmu(struct iommufd_viommu *viommu)
 	return container_of(viommu, struct arm_smmu_vsmmu, core);
 }
 
-/* All that the SMMU has cached of the VM, of either stage */
+/* Invalidate all that the SMMU has cached of the VM, of either stage */
 static void vsmmu_forget(struct arm_smmu_vsmmu *vsmmu)
 {
 	u64 cmd[CMDQ_ENT_DWORDS] = {
@@ -29,16 +29,16 @@ static void vsmmu_forget(struct arm_smmu_vsmmu *vsmmu)
  * arm_smmu_inv_shares - Invalidate what VMs cached of a stage 2
  * @parent: The stage 2, something of which was unmapped
  *
- * In which of a guest's addresses the unmapped ones are, the SMMU does not know:
- * all that it has of both stages together has to go. One command does that.
+ * The SMMU does not know by which of a guest's addresses the unmapped ones were
+ * reached: all that it has of both stages together has to go. One command does it.
  */
 void arm_smmu_inv_shares(struct arm_smmu_domain *parent)
 {
 	struct arm_smmu_vsmmu *vsmmu;
 
 	/*
-	 * A share that is not in the list yet is not in an STE either. Who puts
-	 * it there then, and reads the table, sees what was written before.
+	 * A share that is not in the list yet is not in an STE either. An SMMU
+	 * that walks the table for it later sees what was written before.
 	 */
 	smp_mb();
 	rcu_read_lock();
@@ -84,7 +84,7 @@ static void vsmmu_destroy(struct iommufd_viommu *viommu)
 	arm_smmu_bitmap_free(vsmmu->smmu->vmid_map, vsmmu->vmid);
 }
 
-/* The ids of its streams must be one, or there is no single vSID for it */
+/* All streams of a device must have one id, for there is one vSID for it */
 static int vsmmu_vdevice_init(struct iommufd_vdevice *vdev)
 {
 	struct arm_smmu_master *master = dev_iommu_priv_get(vdev->dev);
