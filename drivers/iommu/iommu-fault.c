@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whom the faults of a device's DMA are told to, by PASID.
+ * Who gets the faults of a device's DMA: a target for each PASID.
  *
  * What an IOMMU driver gives to iommu_report_device_fault() goes to the target
  * of the PASID, which belongs to the attachment that is in force, and only if
@@ -58,13 +58,13 @@ const struct iommu_fault_target iommu_fault_refuse = {
 EXPORT_SYMBOL_GPL(iommu_fault_refuse);
 
 /**
- * iommu_fault_set_target - Say whom a device's faults are told to
+ * iommu_fault_set_target - Set who gets a device's faults
  * @dev: device
  * @pasid: PASID of the DMA, or %IOMMU_NO_PASID
- * @target: whom, or %NULL for nobody
+ * @target: who gets them, or %NULL for nobody
  *
- * Waits for reports at work: when this returns, the target before is not used
- * any more, except as the caller answers what it was told.
+ * Waits for reports in progress: when this returns nothing more is reported to the
+ * target before, and the caller may free it once it has answered what was.
  *
  * Return: 0, or -ENOMEM, which can only be where there was no target before.
  */
@@ -176,12 +176,12 @@ iommu_fault_find_target(struct device *dev, const struct iommu_fault *fault)
 }
 
 /**
- * iommu_fault_note_refusal - Tell that a group of page requests was refused
+ * iommu_fault_note_refusal - Note that a group of page requests was refused
  * @dev: the device that sent it
  * @fault: its last request, which will not be reported
  *
- * For a driver whose hardware can have only so many that are not answered, where
- * a device has its part of them. The driver answers the group itself.
+ * For a driver whose hardware can have only so many groups unanswered, and which
+ * lets no device have more than a share of them. It answers the group itself.
  */
 void iommu_fault_note_refusal(struct device *dev,
 			      const struct iommu_fault *fault)

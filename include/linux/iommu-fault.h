@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Whom the faults of a device's DMA are told to, by PASID.
+ * Who gets the faults of a device's DMA: a target for each PASID.
  */
 #ifndef __LINUX_IOMMU_FAULT_H
 #define __LINUX_IOMMU_FAULT_H
@@ -11,15 +11,15 @@
 struct device;
 
 /**
- * struct iommu_fault_target - whom the faults of one attachment are told to
- * @report: take a fault. It is not %NULL and the calls for one device do not
- *	overlap. Of a page request (%IOMMU_FAULT_PAGE_REQ) each request of a
- *	group comes here, in the order in which the hardware told them; from the
- *	last one on (%IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE) the device waits for
- *	iommu_fault_respond(), once. An error means that nobody took the fault:
- *	the IOMMU driver then answers a last request, and discards what cannot
- *	be answered. Called with a mutex of the device held, mostly in the
- *	IOMMU's interrupt thread: it may sleep, but not wait for a user.
+ * struct iommu_fault_target - who gets the faults of one attachment
+ * @report: take a fault. Calls for one device do not overlap. Each request of a
+ *	group of page requests (%IOMMU_FAULT_PAGE_REQ) comes here, in the order
+ *	in which the hardware reported them; after the last one
+ *	(%IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE) the device waits for one
+ *	iommu_fault_respond(). An error means that nobody took the fault: the
+ *	IOMMU driver then answers a last request, and discards what cannot be
+ *	answered. Called with a mutex of the device held, mostly in the IOMMU's
+ *	interrupt thread: it may sleep, but not wait for a user.
  * @note_refusal: optional: the IOMMU driver has refused a group of page requests
  *	and will not report it. Called as @report is.
  * @all_pasids: set for IOMMU_NO_PASID, it takes the faults of all PASIDs that
@@ -52,12 +52,12 @@ const struct iommu_fault_target *
 iommu_fault_find_target(struct device *dev, const struct iommu_fault *fault);
 
 /**
- * iommu_fault_note_loss - Tell that page requests were lost
+ * iommu_fault_note_loss - Note that page requests were lost
  * @iommu: the IOMMU, whose queue of page requests had no room
  *
- * A group of which requests came before may have lost others: it is taken for
- * incomplete when its last request comes. To be called from where the IOMMU's
- * requests are reported, before those that came after the loss.
+ * A group of which some requests came before may have lost others: it is taken to
+ * be incomplete when its last request comes. To be called by whoever reports the
+ * IOMMU's requests, before those that came after the loss.
  */
 static inline void iommu_fault_note_loss(struct iommu_device *iommu)
 {
