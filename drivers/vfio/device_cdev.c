@@ -334,8 +334,8 @@ static int vfio_cdev_attach(struct vfio_device_file *df, u32 pasid, u32 pt_id,
 	lockdep_assert_held(&df->lock);
 
 	/*
-	 * What is replaced cannot be brought back if writing the result fails,
-	 * so find out whether it will before.
+	 * What is replaced cannot be brought back if the result cannot be
+	 * written, so try that first.
 	 */
 	if (put_user(pt_id, uptr))
 		return -EFAULT;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mock devices as devices of VFIO, which has what it does for PASIDs tested so: no
- * device that QEMU emulates has any.
+ * Mock devices as VFIO devices, to test what VFIO does for PASIDs: no device that
+ * QEMU emulates has any.
  *
  * echo FLAGS >/sys/bus/iommufd_mock/drivers/iommufd_mock_vfio/new
  * echo NAME >/sys/bus/iommufd_mock/drivers/iommufd_mock_vfio/remove
@@ -58,7 +58,7 @@ static int mock_vfio_remove(struct device *dev)
 	return 0;
 }
 
-/* For what is written below: nobody removes a device that another is at */
+/* Serializes new and remove: nobody removes a device that is being added */
 static DEFINE_MUTEX(devices_lock);
 
 static ssize_t new_store(struct device_driver *driver, const char *buf,
@@ -86,7 +86,7 @@ static ssize_t new_store(struct device_driver *driver, const char *buf,
 }
 static DRIVER_ATTR_WO(new);
 
-/* Waits for who has it open */
+/* Waits until nobody has the device open */
 static ssize_t remove_store(struct device_driver *driver, const char *buf,
 			    size_t count)
 {

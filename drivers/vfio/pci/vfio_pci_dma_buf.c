@@ -2,9 +2,9 @@
 /*
  * BARs as dma-bufs, by which another device's DMA gets to them.
  *
- * A buffer follows its BAR as the CPU's mappings do: while the memory is not to
- * be touched, in a reset for one, there is nothing behind the buffer, and once
- * the device is closed there never is again. Whoever has attached to it is told
+ * A buffer follows its BAR as the CPU's mappings do: while the memory must not be
+ * touched, as during a reset, there is nothing behind the buffer, and once the
+ * device is closed there never is again. Whoever has attached to it is told
  * before, under the same lock that keeps page faults out.
  */
 #include <linux/dma-buf.h>
@@ -115,8 +115,8 @@ static void vfio_pci_dma_buf_unpin(struct dma_buf_attachment *attach)
 }
 
 /*
- * What a bus address is worth depends on the bridges between two devices. Who
- * maps physical memory behind an IOMMU asks by phys_run.
+ * What a bus address is worth depends on the bridges between two devices. Whoever
+ * maps physical memory behind an IOMMU uses phys_run.
  */
 static struct sg_table *vfio_pci_dma_buf_map(struct dma_buf_attachment *attach,
 					     enum dma_data_direction dir)
@@ -193,13 +193,13 @@ static void buf_leave_list(struct vfio_pci_dma_buf *buf)
 	buf_put(buf);
 }
 
-/* By the same rule, a fault in a mapping of a BAR finds memory or does not */
+/* The same rule says whether a page fault in a mapped BAR finds its memory */
 static bool memory_is_reachable(struct vfio_pci_core_device *vdev)
 {
 	return !vdev->pm_runtime_engaged && __vfio_pci_memory_enabled(vdev);
 }
 
-/* Released buffers stay in the list, which they cannot get at, until now */
+/* Drops buffers released since: they have no way to get at the list themselves */
 static void buf_enter_list(struct vfio_pci_core_device *vdev,
 			   struct vfio_pci_dma_buf *buf)
 {
@@ -278,7 +278,7 @@ void vfio_pci_dma_bufs_restore(struct vfio_pci_core_device *vdev)
 		buf_set_state(buf, DMA_BUF_LIVE);
 }
 
-/* The device is closed: its buffers are nobody's for good */
+/* The device is closed: there is nothing behind its buffers ever again */
 void vfio_pci_dma_bufs_close(struct vfio_pci_core_device *vdev)
 {
 	struct vfio_pci_dma_buf *buf, *next;
