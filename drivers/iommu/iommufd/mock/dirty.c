@@ -96,7 +96,7 @@ static int mock_set_dirty_tracking(struct iommu_domain *domain, bool enabled)
 }
 
 /**
- * struct mock_dirty_read - a reading at work
+ * struct mock_dirty_read - a reading in progress
  * @mock: domain
  * @iova: its first IOVA
  * @last: its last IOVA
@@ -111,7 +111,7 @@ struct mock_dirty_read {
 	struct iommu_dirty_bitmap *dirty;
 };
 
-/* Tell of a dirty unit; is it clean then? */
+/* Record a dirty unit; returns whether it is clean from then on */
 static bool read_unit(struct mock_dirty_read *read, unsigned long iova,
 		      unsigned long unit)
 {
@@ -198,7 +198,7 @@ static int write_entry(struct mock_domain *mock, unsigned long iova,
 	}
 }
 
-/* A device writes to all from @iova to @last. Is anything there? */
+/* A device writes to all from @iova to @last; *@hit says if any of it is mapped */
 static int device_write(struct mock_domain *mock, unsigned long iova,
 			unsigned long last, bool *hit)
 {

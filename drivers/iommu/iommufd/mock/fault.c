@@ -123,7 +123,7 @@ void mock_faults_free(struct mock_device *mock)
 	kvfree(mock->faults);
 }
 
-/* Only a device of which a test asks more than that it sends remembers it all */
+/* Only a device that a test asks for its answers has to remember them */
 static struct mock_faults *get_faults(struct mock_device *mock)
 {
 	struct mock_faults *faults = READ_ONCE(mock->faults), *found;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the rooms of the mock IOMMU may call of each other.
+ * What the files of the mock IOMMU share.
  */
 #ifndef __IOMMUFD_MOCK_H
 #define __IOMMUFD_MOCK_H

@@ -147,7 +147,7 @@ static struct iommu_domain *domain_of(struct mock_device *mock, ioasid_t pasid)
 	return domain->type == IOMMU_DOMAIN_BLOCKED ? NULL : domain;
 }
 
-/* By the id that it was made with, or by that of its DEVICE, of VFIO for example */
+/* By the id of its SELFTEST object, or of its DEVICE, if VFIO bound it for one */
 static struct mock_device *find_mock(struct iommufd_object *obj)
 {
 	struct iommufd_device *idev;

@@ -182,7 +182,7 @@ int mock_viommu_init(struct iommufd_viommu *viommu, struct iommu_domain *parent,
 	return 0;
 }
 
-/* An unmap on the parent: forget it on each IOMMU that a VM of it is on */
+/* After an unmap on the parent: drop that from the TLB of each VIOMMU on it */
 void mock_viommus_flush(struct mock_domain *parent, unsigned long iova,
 			unsigned long last)
 {
