@@ -102,12 +102,10 @@ static int idev_bind_check(struct device *dev)
 	/* User space has no way to make its memory coherent again */
 	if (!device_iommu_capable(dev, IOMMU_CAP_CACHE_COHERENCY))
 		return -EINVAL;
-	if (!interrupts_are_isolated(dev)) {
-		if (!allow_unsafe_interrupts) {
-			dev_warn_ratelimited(dev,
-					     "no interrupt remapping: not bound without iommufd.allow_unsafe_interrupts\n");
-			return -EPERM;
-		}
+	if (!interrupts_are_isolated(dev) && !allow_unsafe_interrupts) {
+		dev_warn_ratelimited(dev,
+				     "no interrupt remapping: not bound without iommufd.allow_unsafe_interrupts\n");
+		return -EPERM;
 	}
 	return 0;
 }
