@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The kernel side of /dev/iommu: what a device driver that hands DMA to user
- * space (VFIO) calls, and what an IOMMU driver shares with the core.
+ * The kernel side of /dev/iommu: what a driver that lets user space do DMA (VFIO)
+ * calls, and what an IOMMU driver shares with the core.
  */
 #ifndef __LINUX_IOMMUFD_H
 #define __LINUX_IOMMUFD_H
@@ -57,7 +57,7 @@ enum iommufd_object_type {
  *	here. IOMMU_DESTROY answers EBUSY while there is more than the one; zero
  *	once it is certain that the object goes.
  * @users: one for the id, and one for each ioctl that works with the object
- *	right now. IOMMU_DESTROY waits for those.
+ *	right now; IOMMU_DESTROY waits for the latter.
  * @type: constant from allocation on
  * @id: constant from allocation on
  *
@@ -72,7 +72,7 @@ struct iommufd_object {
 };
 
 /**
- * iommufd_object_link_live - Point to an object that may be about to go
+ * iommufd_object_link_live - Link to an object that may be about to go
  * @obj: an object whose memory something else keeps: its own destruction waits
  *	for what the caller holds
  *
@@ -101,12 +101,13 @@ enum iommufd_access_flags {
 /**
  * struct iommufd_access_ops - what an in-kernel user of an IOAS does
  * @needs_pin_pages: it pins pages by iommufd_access_pin_pages()
- * @unmap: unpin all that is pinned in [iova, iova + length), for it is about to
- *	be unmapped. Called with no lock held that the functions for pages take.
+ * @unmap: unpin all that is pinned in [iova, iova + length), which is about to be
+ *	unmapped. Called with no lock held that the functions for pages take.
  *	There may be nothing pinned, and calls may repeat. Nothing more of the
- *	range can be pinned until it is unmapped; what was pinned right before
- *	has to be unpinned soon after. Without it the unmap, and the user's
- *	ioctl, fail with EBUSY in the end. Must be set with @needs_pin_pages.
+ *	range can be pinned until it is unmapped; what was pinned just before
+ *	the call has to be unpinned soon after. If pages stay pinned the unmap,
+ *	and so the user's ioctl, fails with EBUSY in the end. Must be set with
+ *	@needs_pin_pages.
  */
 struct iommufd_access_ops {
 	u8 needs_pin_pages : 1;
@@ -205,7 +206,7 @@ struct iommufd_vdevice {
 /**
  * struct iommufd_hw_queue - a queue in guest memory that the hardware reads
  * @obj: linked to by a queue that depends on it
- * @viommu: of which IOMMU it is, linked
+ * @viommu: the VIOMMU that it was made in, linked
  * @access: keeps its memory pinned, or NULL
  * @base_addr: where it is, as the nesting parent translates it
  * @length: bytes in it
@@ -229,13 +230,13 @@ struct iommufd_hw_queue {
  * struct iommufd_viommu_ops - what a driver does for a VIOMMU
  * @destroy: undo viommu_init(). Nothing is made of the VIOMMU any more. Optional
  * @alloc_domain_nested: make a domain of type IOMMU_DOMAIN_NESTED, a stage 1 of
- *	the VM in what @user_data says, above @viommu's parent. @flags are enum
+ *	the VM as @user_data describes it, on @viommu's parent. @flags are enum
  *	iommufd_hwpt_alloc_flags. Returns an ERR_PTR on failure: -EOPNOTSUPP for
  *	a flag or type that it does not know, -EIO for bits that are not the
  *	user's. Optional
  * @cache_invalidate: do what the entries of @array say, in order, and set its
- *	entry_num to how many were done, on success and on failure. An array of
- *	none tells whether the type is known. See iommu_walk_user_array().
+ *	entry_num to how many were done, on success and on failure. An empty
+ *	array asks whether its type is known. See iommu_walk_user_array().
  *	Optional
  * @vdevice_size: size of the driver's struct for a VDEVICE, by
  *	VDEVICE_STRUCT_SIZE(), or 0 where the core's is enough
@@ -295,12 +296,12 @@ static inline void iommufd_hw_queue_undepend(struct iommufd_hw_queue *dependent,
 	refcount_dec(&depended->obj.links);
 }
 
-/* No struct of the user API is near to this: what is longer is no struct */
+/* No struct of the user API comes near this size: anything longer is none */
 #define IOMMU_USER_DATA_MAX PAGE_SIZE
 
 /*
- * Read a struct that consists of whole words of 32 bits. A few steps for each are
- * less than what copy_from_user() takes to find its way.
+ * Read a struct that consists of whole words of 32 bits. For so few words this is
+ * cheaper than what copy_from_user() does to find out how best to copy them.
  */
 static inline int iommufd_read_words(void *to, const void __user *from,
 				     size_t size)
@@ -430,15 +431,15 @@ __iommu_copy_struct_from_user_array(void *to, size_t size, size_t min_size,
 		data_type, index, user_array)
 
 /**
- * struct iommu_user_entry - what the entries of an array are to the kernel
+ * struct iommu_user_entry - the entries of a user array as the kernel knows them
  * @type: the type of the array
  * @size: size of the kernel's version of an entry
  * @min_size: size of the first version
  * @align: alignment of an entry. No version has a size that is not a multiple.
- * @handle: does @nr entries, in the kernel's version one behind the other, and
- *	returns how many it did. Where these are not all it sets @error to what
- *	is wrong with the next. The entries are the callee's to change. At least
- *	one, and as many as 4 KiB hold.
+ * @handle: handle @nr entries, which are in the kernel's version and adjacent, and
+ *	return how many were handled. If not all were, set @error to what is
+ *	wrong with the next one. There is at least one, and no more than fit into
+ *	4 KiB. The callee may change them.
  */
 struct iommu_user_entry {
 	u32 type;
