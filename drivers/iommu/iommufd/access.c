@@ -107,7 +107,7 @@ iommufd_access_create(struct iommufd_ctx *ictx,
 	init_rwsem(&access->rwsem);
 	atomic_long_set(&access->pins, 0);
 
-	/* The caller's: IOMMU_DESTROY shall not take it away */
+	/* The caller's, so that IOMMU_DESTROY cannot take it away */
 	iommufd_object_link(&access->obj);
 	iommufd_ctx_get(ictx);
 	*id = access->obj.id;
@@ -298,14 +298,14 @@ EXPORT_SYMBOL_NS_GPL(iommufd_access_replace, IOMMUFD);
  * iommufd_access_detach - Take the IOAS from an access
  * @access: access; nothing happens where it is not attached
  *
- * Its unmap is called for what it has pinned, and must have unpinned it at
- * last. When this returns unmap is not at work any more, nor called again.
+ * Its unmap is called for what it has pinned, and has to unpin that. When this
+ * returns unmap is not running any more, nor called again.
  */
 void iommufd_access_detach(struct iommufd_access *access)
 {
 	mutex_lock(&access->change_lock);
 	if (access->place) {
-		/* The driver's fault; its pages stay pinned, and mapped */
+		/* A bug of the driver: its pages stay pinned, and mapped */
 		WARN_ON(access_leave(access));
 		place_free(access_move(access, NULL));
 		trace_iommufd_access_attach(access->ictx, &access->obj, 0, 0);

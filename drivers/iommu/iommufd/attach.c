@@ -184,14 +184,14 @@ static int check_fit(struct iommufd_attach *attach, struct iommufd_device *idev,
 {
 	struct iommufd_hwpt_paging *paging = hwpt_to_paging(hwpt);
 
-	/* Only who made the domain knows what it is */
+	/* Only the driver that made the domain knows what it is */
 	if (paging->driver != dev_iommu_ops(idev->dev))
 		return -EINVAL;
 	if (!pasid_fits(attach, idev, hwpt))
 		return -EINVAL;
 	if (idev->enforce_cache_coherency && !paging->enforce_cache_coherency)
 		return -EINVAL;
-	/* Its writes would be missing in the record */
+	/* The device's writes would be missing from the record */
 	if (paging->common.domain->dirty_ops &&
 	    !device_iommu_capable(idev->dev, IOMMU_CAP_DIRTY_TRACKING))
 		return -EINVAL;
@@ -212,7 +212,7 @@ static int check_fit_all(struct iommufd_attach *attach,
 	return rc;
 }
 
-/* From @old, which may be NULL; on error it stays */
+/* Attach @domain in place of @old, which may be NULL; on error @old stays */
 static int set_domain(struct iommufd_attach *attach, struct iommu_domain *domain,
 		      struct iommufd_hwpt *old)
 {
@@ -246,7 +246,7 @@ static int change_hwpt(struct iommufd_attach *attach, struct iommufd_hwpt *hwpt)
 	rc = iommufd_sw_msi_get(paging, window);
 	if (rc)
 		return rc;
-	/* The last step that can fail: there is no way back that cannot */
+	/* The last step that can fail, for undoing it could fail as well */
 	rc = iommufd_should_fail() ? -ENOMEM :
 	     set_domain(attach, hwpt->domain, old);
 	if (rc) {
@@ -312,7 +312,7 @@ static int replace_hwpt(struct iommufd_attach *attach,
 	return rc;
 }
 
-/* The first device of a group brings the group, each its own faults */
+/* The first device moves the whole group; each moves its own faults */
 static int add_device(struct iommufd_attach *attach,
 		      struct iommufd_device *idev, struct iommufd_hwpt *hwpt)
 {
@@ -396,7 +396,7 @@ static int replace_device(struct iommufd_attach *attach,
 }
 
 /**
- * struct idev_move - an attach or replace at work
+ * struct idev_move - an attach or replace in progress
  * @idev: device
  * @pasid: PASID, or %IOMMU_NO_PASID
  * @move: attach_device() or replace_device()
@@ -404,8 +404,9 @@ static int replace_device(struct iommufd_attach *attach,
  * @links: how many links to @left the group's devices had
  * @made: the automatic HWPT made for this, to which this holds a link, or NULL
  *
- * The last link destroys an automatic HWPT, which waits for whoever works with
- * it; and he may wait for what the mover holds. So links are given up last.
+ * Giving up its last link destroys an automatic HWPT. That waits for whoever
+ * works with it, who may be waiting for a lock that the mover holds; so links are
+ * given up last, with no lock held.
  */
 struct idev_move {
 	struct iommufd_device *idev;
@@ -510,14 +511,14 @@ static int idev_move_ioas(struct idev_move *move, struct iommufd_ioas *ioas,
 	struct iommufd_hwpt_paging *hwpt = NULL;
 	int rc;
 
-	/* It would keep other devices of the IOAS from sharing the HWPT */
+	/* An automatic HWPT for PASIDs could not be shared by other devices */
 	if (move->pasid != IOMMU_NO_PASID)
 		return -EINVAL;
 
 	mutex_lock(&ioas->auto_lock);
 	while ((hwpt = next_automatic(ioas, hwpt))) {
 		rc = idev_move(move, &hwpt->common);
-		/* -EINVAL: not for this device, another may be */
+		/* -EINVAL: it does not fit this device, another one may */
 		if (rc == -EINVAL)
 			continue;
 		*hwpt_id = hwpt->common.obj.id;
@@ -559,16 +560,16 @@ static int idev_move_id(struct idev_move *move, u32 *pt_id)
 }
 
 /**
- * iommufd_device_attach - Let a device's DMA through an I/O page table
+ * iommufd_device_attach - Attach a device to an I/O page table
  * @idev: device
  * @pasid: the PASID that the DMA has, or %IOMMU_NO_PASID
  * @pt_id: id of an IOAS or an HWPT; on return that of the HWPT attached
  *
  * Attached to an IOAS, a device gets an HWPT that holds it, one that exists or a
  * new one, which goes when its last device is detached. For a PASID it must be
- * an HWPT that was made for a device that uses PASIDs, and as long as one is
- * attached, so must be what the device is attached to for DMA without. The
- * devices of a group are attached to one HWPT.
+ * an HWPT made with IOMMU_HWPT_ALLOC_PASID; as long as a PASID is attached, the
+ * one that the device itself is attached to must be such as well. The devices of
+ * a group are attached to one HWPT.
  *
  * Return: 0; -ENOENT where there is no such object; -EBUSY where it is attached;
  * -EINVAL where its IOMMU cannot use the HWPT, its group has another, or the

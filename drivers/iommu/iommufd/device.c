@@ -88,7 +88,7 @@ bool iommufd_ctx_has_group(struct iommufd_ctx *ictx, struct iommu_group *group)
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_ctx_has_group, IOMMUFD);
 
-/* Could the device ring any interrupt of the machine? */
+/* Is the device kept from raising interrupts that are not its own? */
 static bool interrupts_are_isolated(struct device *dev)
 {
 	return irq_domain_check_msi_remap() ||
@@ -157,7 +157,7 @@ struct iommufd_device *iommufd_device_do_bind(struct iommufd_ctx *ictx,
 	idev->enforce_cache_coherency =
 		device_iommu_capable(dev, IOMMU_CAP_ENFORCE_CACHE_COHERENCY);
 
-	/* The caller's: IOMMU_DESTROY shall not take it away */
+	/* The caller's, so that IOMMU_DESTROY cannot take it away */
 	iommufd_object_link(&idev->obj);
 	*id = idev->obj.id;
 	iommufd_object_publish(ictx, &idev->obj);
@@ -250,7 +250,7 @@ static int hw_info_check(const struct iommu_hw_info *cmd)
 	return 0;
 }
 
-/* What the IOMMU driver tells of itself; *@len bytes of type *@type, or NULL */
+/* The IOMMU driver's description: *@len bytes of type *@type, or NULL */
 static void *hw_info_get(struct device *dev, u32 *len, u32 *type)
 {
 	const struct iommu_ops *ops = dev_iommu_ops(dev);

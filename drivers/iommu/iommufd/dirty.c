@@ -39,7 +39,7 @@ static struct iommufd_hwpt_paging *get_hwpt(struct iommufd_ctx *ictx, u32 id)
 	return hwpt;
 }
 
-/* Of one area, or a part of it */
+/* Read the record of one area, or of a part of it */
 static int read_area(struct iommu_domain *domain, unsigned long iova,
 		     unsigned long last, unsigned long flags,
 		     struct iommu_dirty_bitmap *dirty)
@@ -62,8 +62,9 @@ static int read_area(struct iommu_domain *domain, unsigned long iova,
 }
 
 /*
- * Of all areas in a range, into @bitmap unless it is NULL. As areas cannot come
- * or go meanwhile, each entry that is found is still the one when it is cleared.
+ * Read the record of all areas in a range, into @bitmap unless that is NULL. As
+ * areas cannot come or go meanwhile, a page-table entry that is found dirty is
+ * still the same when it is cleared.
  */
 static int read_areas(struct iommufd_hwpt_paging *hwpt, unsigned long start,
 		      unsigned long last, unsigned long flags,
@@ -81,7 +82,7 @@ static int read_areas(struct iommufd_hwpt_paging *hwpt, unsigned long start,
 	iommu_dirty_bitmap_init(&dirty, bitmap,
 				flags & IOMMU_DIRTY_NO_CLEAR ? NULL : &gather);
 	iova_map_for_each_area(&hwpt->ioas->map, area, start, last) {
-		/* A device saves its own memory, and it can go as we look */
+		/* Not a device's memory: it can go away, and the device saves it */
 		if (iommufd_memory_is_io(area->memory))
 			continue;
 		rc = read_area(domain, max(start, area->iova),
@@ -100,7 +101,7 @@ static int read_areas(struct iommufd_hwpt_paging *hwpt, unsigned long start,
 }
 
 /**
- * struct dirty_chunk - a part of a reading
+ * struct dirty_chunk - the range that is read at once
  * @hwpt: what is read
  * @flags: for the driver
  * @start: first IOVA

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What IOMMU drivers call. They are part of the kernel where iommufd may be a
- * module, so this is part of the kernel as well.
+ * What IOMMU drivers call. A driver can be built in where iommufd is a module, so
+ * this is always built in.
  */
 #include <linux/iommufd.h>
 #include <linux/minmax.h>
@@ -13,12 +13,12 @@
 
 #include "iommufd_private.h"
 
-/* What is copied of an array at once, where it is long; and on the stack */
+/* Bytes copied of an array at once: to a buffer, to the stack, for one entry */
 #define WALK_BLOCK 4096
 #define WALK_STACK 256
 #define WALK_ONE   32
 
-/* One by one, of any length, until one cannot be read; how many went well */
+/* Copy entries of any length until one cannot be read; returns how many */
 static u32 copy_each_entry(const struct iommu_user_data_array *array,
 			   const struct iommu_user_entry *entry, u32 first,
 			   u32 nr, void *to, int *error)
@@ -48,7 +48,7 @@ static u32 copy_entries(const struct iommu_user_data_array *array,
 
 	if (!copy_from_user(to, from, nr * entry->size))
 		return nr;
-	/* How far it came it does not tell exactly on all architectures */
+	/* Not every architecture tells exactly how far it came */
 	return copy_each_entry(array, entry, first, nr, to, error);
 }
 
@@ -65,7 +65,7 @@ static int walk_check(const struct iommu_user_data_array *array,
 	return 0;
 }
 
-/* Do the entries of a block; what is wrong with the first that was not done */
+/* Handle a block of entries; returns the error of the first not handled */
 static int handle_entries(const struct iommu_user_entry *entry, void *context,
 			  void *block, u32 nr, u32 *done)
 {
@@ -79,7 +79,7 @@ static int handle_entries(const struct iommu_user_entry *entry, void *context,
 	return WARN_ON(!error) ? -EIO : error;
 }
 
-/* By blocks of as many entries as @room bytes have room for; sets *@done */
+/* Handle the array in blocks of as many entries as fit into @room bytes */
 static int walk_blocks(const struct iommu_user_data_array *array,
 		       const struct iommu_user_entry *entry, void *context,
 		       void *block, size_t room, u32 *done)
@@ -104,7 +104,7 @@ static int walk_blocks(const struct iommu_user_data_array *array,
 	}
 }
 
-/* Not inlined: who calls it has something better to do with a cache line */
+/* Not inlined, so that an array of one entry does not pay for its stack frame */
 static noinline int walk_few(const struct iommu_user_data_array *array,
 			     const struct iommu_user_entry *entry,
 			     void *context, u32 *done)
@@ -112,7 +112,7 @@ static noinline int walk_few(const struct iommu_user_data_array *array,
 	u64 block[WALK_STACK / sizeof(u64)] __uninitialized;
 	int error = 0;
 
-	/* In short what is to be done for a block that can be read as it is */
+	/* The short form of walk_blocks(), for entries that can be read as they are */
 	if (copy_from_user(block, array->uptr, array->entry_num * entry->size))
 		return walk_blocks(array, entry, context, block, sizeof(block),
 				   done);
@@ -135,7 +135,7 @@ static noinline int walk_many(const struct iommu_user_data_array *array,
 	return rc;
 }
 
-/* What a guest asks for by one command at a time */
+/* An array of one, as of a guest that gives one command at a time */
 static int walk_one(const struct iommu_user_data_array *array,
 		    const struct iommu_user_entry *entry, void *context,
 		    u32 *done)
@@ -150,21 +150,20 @@ static int walk_one(const struct iommu_user_data_array *array,
 }
 
 /**
- * iommu_walk_user_array - Do what the entries of an array in user memory say
+ * iommu_walk_user_array - Handle the entries of an array in user memory
  * @array: the array; its entry_num is set to how many entries were done
  * @entry: what the entries are
  * @context: given to the handle function
  *
- * Entries are read from user memory in blocks of 4 KiB at most; what is handled of
- * each is what one read of it gave. Between blocks a signal ends the walk. What
- * is wrong with an entry is told after all that are before it have been done.
+ * Entries are read from user memory in blocks of 4 KiB at most. What is handled is
+ * what was read: none is read again for that. Between blocks a signal ends the
+ * walk. An error in an entry is returned once all entries before it are done.
  *
- * An array of none does nothing, for the right type.
+ * An empty array of the right type is no error, and nothing is done.
  *
- * Return: 0; -EINVAL where the array is of another type, or the length of an
- * entry is none that it can have; -E2BIG where an entry has more than the kernel
- * knows, and it is not zero; -EFAULT, -EINTR, -ENOMEM; or what the handle
- * function says.
+ * Return: 0; -EINVAL where the array is of another type, or entries cannot have
+ * that length; -E2BIG where an entry has more than the kernel knows, and it is not
+ * zero; -EFAULT, -EINTR, -ENOMEM; or what the handle function says.
  */
 int iommu_walk_user_array(struct iommu_user_data_array *array,
 			  const struct iommu_user_entry *entry, void *context)

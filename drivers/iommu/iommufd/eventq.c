@@ -58,7 +58,7 @@ static ssize_t eventq_fops_read(struct file *file, char __user *buf,
 	ssize_t rc;
 
 	for (;;) {
-		/* Before the look, so that nothing is put in between them */
+		/* Before the read, which then finds all that came before the end */
 		ended = READ_ONCE(eventq->ended);
 		rc = eventq->ops->read(eventq, buf, count);
 		if (rc != -EAGAIN)
@@ -141,7 +141,7 @@ static int eventq_open(struct iommufd_eventq *eventq, struct file **filep)
 		put_unused_fd(fd);
 		return PTR_ERR(file);
 	}
-	/* There are no positions in it */
+	/* It has no file position */
 	stream_open(file_inode(file), file);
 	iommufd_eventq_get(eventq);
 	*filep = file;
@@ -149,8 +149,8 @@ static int eventq_open(struct iommufd_eventq *eventq, struct file **filep)
 }
 
 /*
- * Give the user the object by its id, and the file, in the struct at hand. On
- * error the object is gone.
+ * Publish the object, and give the user its id and its file in the ioctl's struct.
+ * On error the object is gone.
  */
 int iommufd_eventq_give(struct iommufd_ucmd *ucmd, struct iommufd_object *obj,
 			struct iommufd_eventq *eventq, u32 *out_id,

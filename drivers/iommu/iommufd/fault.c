@@ -35,9 +35,9 @@ void iommufd_fault_group_put(struct iommufd_fault_group *group)
 }
 
 /*
- * Memory for what waits in the queue, charged to whoever made it: the reporter is
- * a thread of the IOMMU's. It serves other devices as well, so where that one may
- * not have more it does not try for long.
+ * Memory for what waits in the queue, charged to whoever made the queue. The
+ * caller is a thread of the IOMMU driver's that serves other devices as well, so
+ * it does not try for long where the limit is reached.
  */
 void *iommufd_fault_queue_zalloc(struct iommufd_fault_queue *queue, size_t size)
 {
@@ -74,7 +74,7 @@ void iommufd_fault_queue_uncharge(struct iommufd_fault_queue *queue,
 	spin_unlock_irq(&queue->eventq.lock);
 }
 
-/* Put in a complete group, whose requests are all charged but the last */
+/* Queue a complete group; all its requests but the last are charged already */
 int iommufd_fault_queue_add(struct iommufd_fault_queue *queue,
 			    struct iommufd_fault_group *group)
 {
@@ -118,7 +118,7 @@ static void group_respond(struct iommufd_fault_queue *queue,
 	lockdep_assert_held(&queue->respond_lock);
 
 	trace_iommufd_fault_response(group, code);
-	/* If the driver cannot, the device does not wait either */
+	/* If the driver cannot answer, the device is not waiting either */
 	iommu_fault_respond(group->attach->dev, &group->prm, code);
 	iommufd_fault_group_put(group);
 }
@@ -141,7 +141,7 @@ queue_first(struct iommufd_fault_queue *queue)
 	return NULL;
 }
 
-/* Refuse what is not answered of an attachment, or of all with %NULL */
+/* Refuse all groups of an attachment, or of all where that is NULL */
 void iommufd_fault_queue_refuse(struct iommufd_fault_queue *queue,
 				struct iommufd_fault_attach *attach)
 {
@@ -190,8 +190,8 @@ static void queue_give_cookie(struct iommufd_fault_queue *queue,
 }
 
 /*
- * Take the next group to read it, with a reference: meanwhile it can be refused
- * by others, and even answered by a user who guesses what he is about to read.
+ * Take the next group to read it, with a reference: before it is copied others
+ * can refuse it, and a user who guesses its cookie can even answer it.
  */
 static struct iommufd_fault_group *
 queue_read_begin(struct iommufd_fault_queue *queue, size_t room)
@@ -214,7 +214,7 @@ queue_read_begin(struct iommufd_fault_queue *queue, size_t room)
 	return group;
 }
 
-/* It could not be copied: the next reader shall get it, unless it is gone */
+/* It could not be copied: leave it to the next reader, if it is still there */
 static void queue_read_undo(struct iommufd_fault_queue *queue,
 			    struct iommufd_fault_group *group)
 {
@@ -373,7 +373,7 @@ void iommufd_fault_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 		iommufd_eventq_end(&fault->queue->eventq);
 }
 
-/* Faults of what is attached to the HWPT, which is not published yet, go there */
+/* Send faults of what is attached to the HWPT, not published yet, to a FAULT */
 int iommufd_hwpt_link_fault(struct iommufd_hwpt *hwpt, u32 fault_id)
 {
 	struct iommufd_object *obj;

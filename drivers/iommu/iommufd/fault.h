@@ -3,9 +3,9 @@
  * Page faults of attached devices, from the IOMMU to the user and back.
  *
  * Requests of a group are collected in its attachment until the last has come.
- * The group goes to the queue of the FAULT then, is read and gets a cookie, and
- * is answered: by the user, or as refused by whoever ends the attachment or
- * closes the file. Who takes it out of the queue answers it.
+ * The group then goes to the queue of the FAULT, gets a cookie when it is read,
+ * and is answered: by the user, or as refused by whoever ends the attachment or
+ * closes the file. Whoever takes it out of the queue answers it.
  */
 #ifndef __IOMMUFD_FAULT_H
 #define __IOMMUFD_FAULT_H
@@ -75,14 +75,13 @@ struct iommufd_fault {
  * @dev: the device
  * @dev_id: the id of its DEVICE object
  * @ctx: the number of its context, for tracepoints
- * @partial: groups whose last request has not come. Those who report, of whom
- *	there is one at a time, and after them the end of the attachment, need
- *	no lock for it.
+ * @partial: groups whose last request has not come. Needs no lock: there is one
+ *	report at a time, and the attachment ends after the last.
  * @groups: complete groups that are not answered, by their attach_item; guarded
  *	by the lock of @queue
- * @refused: of which groups a request found no room, by group index; used as
- *	@partial is
- * @lost: of which groups the hardware may have lost a request; the same
+ * @refused: groups that have had a request for which there was no room, by
+ *	group index; used as @partial is
+ * @lost: groups of which the hardware may have lost a request; the same
  */
 struct iommufd_fault_attach {
 	struct iommu_fault_target target;

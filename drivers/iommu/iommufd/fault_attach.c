@@ -83,7 +83,7 @@ static int group_add(struct iommufd_fault_group *group,
 	return 0;
 }
 
-/* The request found no room: the rest of its group has none either */
+/* There was no room for a request: refuse the rest of its group as well */
 static void refuse_partial(struct iommufd_fault_attach *attach,
 			   struct iommufd_fault_group *group, u32 grpid)
 {
@@ -125,7 +125,7 @@ static int report_partial(struct iommufd_fault_attach *attach,
 	return 0;
 }
 
-/* Was part of the group not taken? Then the rest is not either, and it is over. */
+/* Was part of the group refused or lost? Its last request ends it: with @code */
 static bool group_is_broken(struct iommufd_fault_attach *attach,
 			    struct iommufd_fault_group *group,
 			    const struct iommu_fault_page_request *prm,
@@ -186,7 +186,7 @@ static int fault_report(const struct iommu_fault_target *target,
 	struct iommufd_fault_attach *attach =
 		container_of(target, struct iommufd_fault_attach, target);
 
-	/* Nobody waits for an answer; a VEVENTQ can tell of such */
+	/* Nobody waits for an answer to these; a VEVENTQ can report them */
 	if (fault->type != IOMMU_FAULT_PAGE_REQ)
 		return -EOPNOTSUPP;
 	if (!(fault->prm.flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE))
@@ -236,7 +236,7 @@ fault_attach_alloc(struct iommufd_device *idev, ioasid_t pasid,
 	return attach;
 }
 
-/* Nothing is reported to it any more: answer what is not, and let it go */
+/* Nothing more is reported to it: refuse what is not answered, and free it */
 static void fault_attach_free(struct iommufd_fault_attach *attach)
 {
 	struct iommufd_fault_group *group, *next;
@@ -255,7 +255,7 @@ static int faults_enable(struct iommufd_device *idev)
 
 	if (!idev->nr_faults) {
 		rc = iommu_dev_enable_feature(idev->dev, IOMMU_DEV_FEAT_IOPF);
-		/* Of a device that cannot ask, some drivers say that */
+		/* What some drivers say of a device that cannot ask for pages */
 		if (rc == -EINVAL)
 			rc = -ENODEV;
 		if (rc)
@@ -284,7 +284,7 @@ static int fault_attach_prepare(struct iommufd_device *idev, ioasid_t pasid,
 	rc = faults_enable(idev);
 	if (rc)
 		goto out_free;
-	/* A place, where there is none, so that the end cannot fail */
+	/* So that iommufd_fault_end_move() cannot fail */
 	rc = xa_reserve(&idev->faults, pasid, GFP_KERNEL_ACCOUNT);
 	if (rc)
 		goto out_disable;
@@ -306,9 +306,9 @@ static void fault_attach_drop(struct iommufd_device *idev,
 }
 
 /*
- * Before the device, or a PASID of it, moves to @hwpt, or to nothing with %NULL,
- * which cannot fail. Until iommufd_fault_end_move() its faults are retried, or
- * refused where it moves to nothing.
+ * To be called before the device, or a PASID of it, moves to @hwpt, or is
+ * detached if that is NULL; then it cannot fail. Until iommufd_fault_end_move()
+ * its faults are retried, or refused where it is detached.
  */
 int iommufd_fault_begin_move(struct iommufd_device *idev, ioasid_t pasid,
 			     struct iommufd_hwpt *hwpt)
@@ -338,9 +338,9 @@ int iommufd_fault_begin_move(struct iommufd_device *idev, ioasid_t pasid,
 }
 
 /*
- * After the domain has changed, or if not @moved has not. When this returns
- * nothing of the old attachment is waiting for an answer, nor can its user see
- * anything of what comes.
+ * To be called after the move; @moved says whether the domain has changed. If so,
+ * when this returns nothing of the old attachment waits for an answer, nor can its
+ * user see anything of what comes.
  */
 void iommufd_fault_end_move(struct iommufd_device *idev, ioasid_t pasid,
 			    bool moved)
@@ -358,7 +358,7 @@ void iommufd_fault_end_move(struct iommufd_device *idev, ioasid_t pasid,
 	else
 		iommu_fault_drain(idev->dev);
 
-	/* There is a place for it */
+	/* The entry has been reserved */
 	if (new)
 		WARN_ON(xa_err(xa_store(&idev->faults, pasid, new,
 					GFP_KERNEL_ACCOUNT)));

@@ -2,9 +2,9 @@
 /*
  * HW_QUEUE: a queue in guest memory that the hardware reads by itself.
  *
- * It is where the guest says, and the hardware goes there by its physical
- * address, past the page tables. So the memory has to be in one piece, and must
- * stay what it is as long as the queue is there: the IOAS does not unmap it.
+ * The guest says where the queue is, but the hardware reads it by its physical
+ * address, past the page tables. So its memory has to be in one piece, and must
+ * stay there as long as the queue does: the IOAS does not unmap it.
  */
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
@@ -64,7 +64,7 @@ static int pin_in_one_piece(struct iova_map *map, unsigned long iova,
 
 	*pinned = iova;
 	while (true) {
-		/* To the end of a page, where it is not the last one */
+		/* Each batch but the last one ends with a page */
 		span = PIN_PAGES * PAGE_SIZE - 1 - offset_in_page(start);
 		end = last - start > span ? start + span : last;
 		rc = iova_map_pin_pages(map, start, end, pages, IOMMU_READ);

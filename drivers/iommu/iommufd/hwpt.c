@@ -24,8 +24,8 @@ void iommufd_hwpt_paging_destroy(struct iommufd_ctx *ictx,
 }
 
 /*
- * DMA of a device whose IOMMU can make it coherent, is. Page-table entries carry
- * that, so the domain must not hold anything yet.
+ * Where the IOMMU can make all DMA coherent, it does. This is in the page-table
+ * entries, so the domain must not hold anything yet.
  */
 static int hwpt_enforce_cc(struct iommufd_hwpt_paging *hwpt)
 {
@@ -53,7 +53,7 @@ static int hwpt_paging_build(struct iommufd_hwpt_paging *hwpt,
 	domain->iommufd_hwpt = &hwpt->common;
 	domain->sw_msi = iommufd_sw_msi;
 
-	/* A driver that knows its limits only once a device is attached */
+	/* The driver would only know its limits once a device is attached */
 	if (!domain->geometry.aperture_end)
 		return -EOPNOTSUPP;
 	if (idev->enforce_cache_coherency) {
@@ -97,7 +97,7 @@ iommufd_hwpt_paging_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	return hwpt;
 }
 
-/* A device points here no more */
+/* Give up the link of a device, or of what was made for it */
 void iommufd_hwpt_unlink(struct iommufd_hwpt *hwpt)
 {
 	if (hwpt->obj.type == IOMMUFD_OBJ_HWPT_PAGING &&
@@ -153,7 +153,7 @@ hwpt_alloc_on(struct iommufd_ctx *ictx, struct iommufd_object *pt,
 		.len = cmd->data_len,
 	};
 	bool has_data = cmd->data_type != IOMMU_HWPT_DATA_NONE;
-	/* Drivers do not need to know */
+	/* Where faults go is no business of the driver */
 	u32 flags = cmd->flags & ~IOMMU_HWPT_FAULT_ID_VALID;
 	struct iommufd_hwpt_paging *paging;
 	struct iommufd_hwpt *hwpt;

@@ -25,7 +25,7 @@ void iommufd_hwpt_nested_destroy(struct iommufd_ctx *ictx,
 		iommufd_object_unlink(&nested->parent->common.obj);
 }
 
-/* Judged first, since what is no parent makes nothing of any flags or data */
+/* Checked first: without a parent, flags and data mean nothing */
 int iommufd_check_nest_parent(struct iommufd_hwpt_paging *parent,
 			      struct iommufd_device *idev)
 {

@@ -27,7 +27,7 @@ void id_table_init(struct id_table *table)
 	spin_lock_init(&table->lock);
 }
 
-/* No id shows anything any more */
+/* No id has a pointer any more */
 void id_table_destroy(struct id_table *table)
 {
 	u32 i;
@@ -69,7 +69,7 @@ static void ***add_room(struct id_table *table, void ***chunks, u32 room)
 	return old;
 }
 
-/* Make room for more ids; others may do the same meanwhile, then there is more */
+/* Make room for more ids; for more than needed if others do so meanwhile */
 static int id_table_grow(struct id_table *table)
 {
 	void ***chunks = NULL;
@@ -105,9 +105,9 @@ static int id_table_grow(struct id_table *table)
 }
 
 /**
- * id_table_alloc - Take an id, with nothing to show
+ * id_table_alloc - Take an id, with no pointer yet
  * @table: table
- * @id: the id
+ * @id: set to the id
  *
  * Return: 0, -ENOMEM, or -ENOSPC where all are taken.
  */
@@ -146,11 +146,11 @@ void id_table_free(struct id_table *table, u32 id)
 }
 
 /**
- * id_table_find - The first id that shows something
+ * id_table_find - Find the first id, from one on, that has a pointer
  * @table: table, locked
- * @id: where to begin; the id that is found
+ * @id: where to begin; set to the id that is found
  *
- * Return: what it shows, or NULL if there is none.
+ * Return: its pointer, or NULL if there is none.
  */
 void *id_table_find(struct id_table *table, unsigned long *id)
 {

@@ -23,8 +23,8 @@
  * @free: the id to take next, 0: none; the others that are free are chained
  *	through their slots
  *
- * A slot holds a pointer, NULL for an id that is taken but has nothing to show,
- * or, marked by its lowest bit, the next free id.
+ * A slot holds a pointer, NULL for an id that is taken but has no pointer, or,
+ * marked by its lowest bit, the next free id.
  */
 struct id_table {
 	spinlock_t lock; /* guards the table */
@@ -47,11 +47,11 @@ static inline bool id_slot_is_free(const void *slot)
 }
 
 /**
- * id_table_load - What does an id show?
+ * id_table_load - Look up the pointer of an id
  * @table: table, locked
  * @id: any number
  *
- * Return: the pointer, or NULL where it shows nothing or is not taken.
+ * Return: the pointer, or NULL where the id has none or is not taken.
  */
 static inline void *id_table_load(struct id_table *table, u32 id)
 {
@@ -91,10 +91,10 @@ static inline void id_table_free_locked(struct id_table *table, u32 id)
 }
 
 /**
- * id_table_store - Let an id show something
+ * id_table_store - Set the pointer of an id
  * @table: table, locked
  * @id: the id, which is taken
- * @object: pointer, or NULL for nothing
+ * @object: pointer, or NULL for none
  */
 static inline void id_table_store(struct id_table *table, u32 id, void *object)
 {

@@ -2,8 +2,8 @@
 /*
  * IOMMU_HWPT_INVALIDATE: a guest's changes to its tables, told to the hardware.
  *
- * What an entry of the array is, only the driver knows. It has the array copied
- * and taken apart by iommu_walk_user_array().
+ * Only the driver knows what an entry of the array is. It calls
+ * iommu_walk_user_array(), which copies the entries for it.
  */
 #include <linux/bits.h>
 #include <linux/iommu.h>
@@ -49,7 +49,7 @@ static int invalidate(struct iommufd_object *obj,
 		rc = -EINVAL;
 		break;
 	}
-	/* A driver that refuses all may have said nothing of it */
+	/* A driver that refuses the array as a whole need not have set it */
 	if (rc && array->entry_num == entry_num)
 		array->entry_num = 0;
 	return rc;
@@ -70,7 +70,7 @@ static int invalidate_by_id(struct iommufd_ctx *ictx,
 	*done = 0;
 	if (cmd->__reserved)
 		return -EOPNOTSUPP;
-	/* An array of none is a question, and need not be anywhere */
+	/* An empty array asks whether there is such a type: it has no address */
 	if (cmd->entry_num && (!cmd->data_uptr || !cmd->entry_len))
 		return -EINVAL;
 	if (cmd->entry_num > INVALIDATE_MAX_ENTRIES ||
@@ -93,7 +93,7 @@ int iommufd_hwpt_invalidate_ioctl(struct iommufd_ucmd *ucmd)
 	int rc;
 
 	rc = invalidate_by_id(ucmd->ictx, ucmd->cmd, &done);
-	/* The only output, and told on failure as well */
+	/* The only output, written on failure as well */
 	if (put_user(done, &user_cmd->entry_num))
 		return -EFAULT;
 	return rc;

@@ -192,7 +192,7 @@ static int map_prot(u32 flags)
 	return prot;
 }
 
-/* Write one field of the struct at hand back, which its smallest form has */
+/* Write one field of the ioctl's struct back, one that its first version had */
 static int tell(struct iommufd_ucmd *ucmd, const u64 *field)
 {
 	u64 __user *answer = ucmd->ubuffer + ((void *)field - ucmd->cmd);
@@ -201,8 +201,8 @@ static int tell(struct iommufd_ucmd *ucmd, const u64 *field)
 }
 
 /*
- * Tell the user where areas are that came into the IOAS, by way of @user_iova in
- * the struct at hand, or take them out again.
+ * Report where areas were mapped, in @user_iova, a field of the ioctl's struct;
+ * if that fails, remove them again.
  */
 static int tell_iova(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas,
 		     unsigned long iova, u64 length, u64 *user_iova)
@@ -217,7 +217,7 @@ static int tell_iova(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas,
 	return rc;
 }
 
-/* Let the areas of @chain into the IOAS, and tell the user where */
+/* Add the areas of @chain to the IOAS, and report where they are */
 static int ioas_add(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas,
 		    struct list_head *chain, u32 flags, u64 length,
 		    u64 *user_iova)
@@ -234,7 +234,7 @@ static int ioas_add(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas,
 	return tell_iova(ucmd, ioas, iova, length, user_iova);
 }
 
-/* Map a memory that is at a user address, and give it up */
+/* Map memory that is at a user address; takes the caller's reference to it */
 static int map_memory(struct iommufd_ioas *ioas,
 		      struct iommufd_memory *memory,
 		      struct iommufd_user_range *range)
@@ -267,9 +267,9 @@ static int map_user(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 }
 
 /*
- * Map a range of the caller's memory. What is at a user address can be a device's
- * memory. Where there is an HWPT it shows at no cost, as memory that cannot be
- * pinned; later would be too late.
+ * Map a range of the caller's memory, which can be a device's. If the IOAS has an
+ * HWPT, the memory is pinned at once; only where that fails is it worth looking
+ * for a device. Else it is pinned later, when it would be too late to look.
  */
 int iommufd_ioas_map_user(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 			  struct iommufd_user_range *range)
@@ -280,7 +280,7 @@ int iommufd_ioas_map_user(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 
 	if (pins) {
 		rc = map_user(ictx, ioas, range);
-		/* To charge for so many pages can fail before there are none */
+		/* The pages are charged before it shows that there are none */
 		if (rc != -EFAULT && rc != -ENOMEM)
 			return rc;
 	}
@@ -442,7 +442,7 @@ int iommufd_ioas_unmap_ioctl(struct iommufd_ucmd *ucmd)
 	if (everything)
 		last = ULONG_MAX;
 
-	/* What is removed cannot come back if the answer cannot be written */
+	/* Try the answer first: what is removed cannot be brought back */
 	rc = tell(ucmd, &cmd->length);
 	if (rc)
 		return rc;

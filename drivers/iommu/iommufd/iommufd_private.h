@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the rooms of the iommufd core may call of each other: contexts, objects
- * and the ioctl path. The map engine has headers of its own, iova_map.h and
- * memory.h.
+ * What the files of the iommufd core share: contexts, objects and the ioctl
+ * path. The map engine has headers of its own, iova_map.h and memory.h.
  *
  * Locks, outermost first:
  *
- *	iommufd_ctx.vfio.lock		who is the compatibility IOAS
+ *	iommufd_ctx.vfio.lock		which IOAS VFIO's ioctls work on
  *	iommufd_access.change_lock	attach, replace and detach of an access
  *	iova_map.access_lock		accesses are told to unpin; around what
  *					they lock for that
@@ -23,7 +22,7 @@
  *	iommufd_fault_queue.respond_lock
  *					a device gets its answer
  *	dev_iommu.lock			a device's faults are reported
- *	iommufd_vevent_ring.read_lock	one reader at a time; may fault on his buffer
+ *	iommufd_vevent_ring.read_lock	one reader at a time; may fault on its buffer
  *	veventqs_lock			lists of VEVENTQs; leaf
  *	iommufd_eventq.lock		what files of events hold; in interrupts
  *	iommufd_ctx.objects.lock	leaf
@@ -80,9 +79,9 @@ struct iommufd_vfio_compat {
  *	refers to the file, so the context goes with the last of them.
  * @nr: which open of /dev/iommu it is, since the kernel booted; what fdinfo and
  *	the tracepoints call it by; constant
- * @objects: every object by its id; an id that is taken but shows nothing is
- *	of one that is not published yet, or being destroyed
- * @idle: woken when the last ioctl at work on a disappearing object is done
+ * @objects: every object by its id. An id that is taken but has no pointer is
+ *	that of an object not published yet, or being destroyed.
+ * @idle: woken when the last ioctl that works on a disappearing object is done
  * @groups: struct iommufd_group by iommu_group id, guarded by its xa_lock
  * @accounts: whom the memory in its IOASes is charged to
  * @vfio: what VFIO's container ioctls need
@@ -92,7 +91,7 @@ struct iommufd_vfio_compat {
  * @nr_doorbells: number of valid entries in @doorbells
  * @doorbells: the pages that devices of this context ring for an MSI. The
  *	place in the table decides the IOVA, so that it is the same in each HWPT.
- * @tombstones: ids that are taken for good, guarded by the lock of @objects
+ * @tombstones: how many ids stay taken for good, guarded by the lock of @objects
  * @vdevice_lock: guards which device has which VDEVICE
  * @mmaps: struct iommufd_mmap by page offset
  */
@@ -141,7 +140,7 @@ static inline void *iommufd_object_alloc(struct iommufd_ctx *ictx, size_t size,
 {
 	struct iommufd_object *obj = kmalloc(size, GFP_KERNEL_ACCOUNT);
 
-	/* What it begins with is written in any case */
+	/* iommufd_object_begin() writes all of the object itself */
 	if (obj)
 		memset(obj + 1, 0, size - sizeof(*obj));
 	return iommufd_object_begin(ictx, obj, type);
@@ -174,7 +173,7 @@ static inline void iommufd_object_unlink(struct iommufd_object *obj)
 }
 
 /**
- * struct iommufd_ucmd - an ioctl at work
+ * struct iommufd_ucmd - an ioctl in progress
  * @ictx: the context it was called on
  * @ubuffer: the user's struct
  * @user_size: how long the user says it is
@@ -208,7 +207,7 @@ struct iommufd_ioas {
  * struct iommufd_user_range - memory of the caller's to be mapped
  * @va: where it is; @va + @length - 1 does not overflow
  * @length: its length in bytes
- * @iova: where it goes; chosen, and filled, unless @fixed
+ * @iova: where it goes; chosen by the map, and filled in, unless @fixed
  * @prot: IOMMU_READ, IOMMU_WRITE, IOMMU_CACHE
  * @fixed: @iova is not ours to choose; @iova + @length - 1 does not overflow
  */
@@ -266,7 +265,7 @@ struct iommufd_hwpt {
  * @common: what each HWPT has
  * @ioas: what it holds, linked
  * @map_hwpt: its place in the IOAS's map, with the domain
- * @driver: who made the domain; constant
+ * @driver: ops of the IOMMU driver that made the domain; constant
  * @automatic: made by an attach to the IOAS; goes with the last detach
  * @nest_parent: HWPT_NESTED and VIOMMUs can be made on it; constant
  * @enforce_cache_coherency: no DMA through it can bypass the CPU's caches;
@@ -368,7 +367,7 @@ int iommufd_hwpt_get_dirty_bitmap_ioctl(struct iommufd_ucmd *ucmd);
  * struct iommufd_group - the devices that the IOMMU cannot tell apart
  * @refs: one for each device bound, guarded by the xa_lock of @ictx->groups
  * @ictx: the context it is bound to
- * @iommu_group: the driver core's group, referenced
+ * @iommu_group: the IOMMU core's group, referenced
  * @lock: guards what is below, and what is attached
  * @attaches: struct iommufd_attach by PASID
  * @msi_window: start of the IOMMU's software MSI window, or
@@ -412,7 +411,7 @@ struct iommufd_attach {
  * @faults: struct iommufd_fault_attach by PASID; it and the two below are guarded
  *	by the lock of @group
  * @nr_faults: how many of those there are, @next_fault included
- * @next_fault: that of the move at work, or NULL
+ * @next_fault: the one prepared for the move in progress, or NULL
  * @had_vdev: it has or had a VDEVICE, so that somebody may look at it under RCU
  * @vdev: its VDEVICE, or NULL; guarded by the context's vdevice_lock
  */
@@ -472,7 +471,7 @@ void iommufd_vdevice_destroy(struct iommufd_ctx *ictx,
 			     struct iommufd_object *obj);
 void iommufd_vdevice_free(struct iommufd_object *obj);
 
-/* Where the VDEVICE of a device is in a VIOMMU, if it is there */
+/* The bucket of a VIOMMU that holds the VDEVICE of a device, if there is one */
 static inline struct hlist_head *iommufd_vdevs_of(struct iommufd_viommu *viommu,
 						  const struct device *dev)
 {

@@ -5,8 +5,8 @@
  *
  * An area counts the pages of it that accesses have pinned. Before it is
  * removed the accesses are told to unpin, with no lock held that they need for
- * that, and until then no more is pinned of it. A user of the map must not be
- * able to make that go on forever, so it ends after some rounds.
+ * that, and no more of it is pinned meanwhile. No access may make that go on
+ * forever, so it ends after some rounds.
  */
 #include <linux/delay.h>
 #include <linux/iommu.h>
@@ -53,7 +53,7 @@ out_unlock:
  * iova_map_remove_access - Let an access go
  * @map: map
  * @access: the access, which has nothing pinned. When this returns its unmap is
- *	not at work any more, nor called again.
+ *	not running any more, nor called again.
  */
 void iova_map_remove_access(struct iova_map *map,
 			    struct iova_map_access *access)
@@ -135,9 +135,9 @@ static bool range_is_kept(struct iova_map *map, unsigned long start,
  * @last: last IOVA of the range
  * @round: how often it was done before without success
  *
- * More of the areas that were pinned is not pinned before iova_map_readmit().
+ * Until iova_map_readmit(), nothing more is pinned of the areas that are pinned.
  *
- * Return: 0, -EBUSY where it is of no use, or -EINTR.
+ * Return: 0, -EBUSY where an access keeps what it has pinned, or -EINTR.
  */
 int iova_map_evict(struct iova_map *map, unsigned long start,
 		   unsigned long last, unsigned int round)
@@ -148,7 +148,7 @@ int iova_map_evict(struct iova_map *map, unsigned long start,
 
 	if (!round && range_is_kept(map, start, last))
 		return -EBUSY;
-	/* An access that had not noted yet what it pinned gets there meanwhile */
+	/* Give an access time to note what it had pinned before the last round */
 	if (round)
 		usleep_range(1000 << (round - 1), 2000 << (round - 1));
 	if (fatal_signal_pending(current))
@@ -204,7 +204,7 @@ void iova_map_evict_access(struct iova_map *map, struct iova_map_access *access)
 	mutex_unlock(&map->access_lock);
 }
 
-/* What iova_map_evict() prepared does not happen: areas can be pinned again */
+/* The areas that iova_map_evict() was for stay: they can be pinned again */
 void iova_map_readmit(struct iova_map *map, unsigned long start,
 		      unsigned long last)
 {
@@ -218,7 +218,7 @@ void iova_map_readmit(struct iova_map *map, unsigned long start,
 	up_write(&map->rwsem);
 }
 
-/* Pages of the area's memory that hold IOVAs @iova to @last */
+/* Index in the area's memory of the page that holds an IOVA */
 static unsigned long first_page(const struct iova_area *area,
 				unsigned long iova)
 {
@@ -336,7 +336,7 @@ static void add_kept(struct iova_map *map, unsigned long iova,
  * @iova: first IOVA of the range, which is pinned
  * @last: last IOVA of the range
  *
- * Nobody is asked to unpin them: to unmap the areas fails at once.
+ * Nobody is asked to unpin them: removing the areas fails at once.
  */
 void iova_map_keep(struct iova_map *map, unsigned long iova, unsigned long last)
 {

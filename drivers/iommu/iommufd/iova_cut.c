@@ -5,8 +5,8 @@
  *
  * A cut changes what we know, not what the hardware does: one area becomes two,
  * each with its own use of its share of the pages, and no page-table entry is
- * touched, so DMA to either half goes on. That takes that no entry reaches across
- * the cut. IOMMU drivers cannot break a large entry into small ones while DMA
+ * touched, so DMA to either half goes on. So no entry may reach across the cut.
+ * IOMMU drivers cannot break a large entry into small ones while DMA
  * goes through it, so maps that are to be cut are filled by the CPU's pages, and
  * have areas of whole pages, as with IOMMU_OPTION_HUGE_PAGES set to 0.
  */
@@ -20,8 +20,8 @@ static unsigned long page_of(const struct iova_area *area, unsigned long iova)
 }
 
 /*
- * Exchange the area's one use of its pages for one of each half, which parts what
- * is known of the pages there too. Nothing is pinned by this, nor unpinned: the
+ * Exchange the area's one use of its pages for one of each half, which splits
+ * the memory's spans there, too. Nothing is pinned by this, nor unpinned: the
  * pages are in use.
  */
 static int part_pages(struct iova_area *area, unsigned long iova)
@@ -44,7 +44,7 @@ static int part_pages(struct iova_area *area, unsigned long iova)
 	return 0;
 }
 
-/* Let @iova be the first one of an area, if it is in the middle of one */
+/* Make @iova the first IOVA of an area, if it is in the middle of one */
 static int cut_at(struct iova_map *map, unsigned long iova)
 {
 	struct iova_area *area = iova_map_find_area(map, iova, iova);
@@ -67,7 +67,7 @@ static int cut_at(struct iova_map *map, unsigned long iova)
 			     iova, area->last - iova + 1, area->prot, &chain);
 	if (rc)
 		return rc;
-	/* It is without HWPTs that no area has pages in use */
+	/* Without an HWPT no area uses any pages */
 	if (!list_empty(&map->hwpts)) {
 		rc = part_pages(area, iova);
 		if (rc) {
@@ -123,7 +123,7 @@ int iova_map_cut(struct iova_map *map, unsigned long iova, unsigned long last)
 		if (rc)
 			break;
 	}
-	/* What was cut off is pinned again at will; so is the rest by and by */
+	/* Cut or not, the areas of the range can be pinned again */
 	if (round)
 		iova_map_readmit(map, iova, last);
 	return rc;

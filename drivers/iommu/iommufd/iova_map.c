@@ -79,9 +79,10 @@ static int area_map(struct iova_map *map, struct iova_area *area,
 }
 
 /*
- * The domain forgets the area; the IOTLB may not before iommu_iotlb_sync(). It
- * goes by the domain's largest page, across which no page-table entry reaches,
- * to let others run. Returns true if there is something to sync.
+ * Take the area out of the domain; IOTLBs may have it until iommu_iotlb_sync().
+ * This goes by the domain's largest page, across which no page-table entry
+ * reaches, so that others can run in between. Returns true if there is something
+ * to sync.
  */
 static bool area_unmap(struct iova_area *area, struct iommu_domain *domain,
 		       struct iommu_iotlb_gather *gather)
@@ -256,7 +257,7 @@ out_leave:
 }
 
 /**
- * iova_map_add - Show a chain of areas, one after the other, at an IOVA
+ * iova_map_add - Add a chain of areas, one after the other, at an IOVA
  * @map: map
  * @chain: the areas; they are the map's on success, and stay the caller's, only
  *	to be freed, on error
@@ -285,7 +286,7 @@ int iova_map_add(struct iova_map *map, struct list_head *chain,
 }
 
 /**
- * iova_map_share - Make areas that show what a range of a map shows
+ * iova_map_share - Make areas of the memory that a range of a map has
  * @map: map
  * @iova: first IOVA of the range
  * @length: its length in bytes; the end does not overflow
@@ -334,7 +335,7 @@ int iova_map_share(struct iova_map *map, unsigned long iova,
 	return rc;
 }
 
-/* Areas in the range must lie in it whole; how many bytes are they? */
+/* How many bytes are areas of the range? All must be in it as a whole. */
 static int measure_areas(struct iova_map *map, unsigned long start,
 			 unsigned long last, unsigned long *length)
 {
@@ -373,7 +374,7 @@ static void unmap_areas(struct iova_map *map, struct iova_map_hwpt *hwpt,
 		iommu_iotlb_sync(hwpt->domain, &gather);
 }
 
-/* Take areas away that no domain holds any more */
+/* Remove areas that no domain holds any more */
 static void release_areas(struct iova_map *map, unsigned long start,
 			  unsigned long last)
 {
@@ -414,7 +415,7 @@ static int try_remove(struct iova_map *map, unsigned long iova,
 }
 
 /**
- * iova_map_remove - Take the areas of a range away
+ * iova_map_remove - Remove the areas of a range
  * @map: map
  * @iova: first IOVA of the range
  * @last: last IOVA of the range
@@ -529,7 +530,7 @@ int iova_map_measure(struct iova_map *map, struct iova_map_usage *usage)
 	return 0;
 }
 
-/* What the domain cannot translate is reserved by it, and its page size kept */
+/* Reserve what the domain cannot translate, and keep to its smallest page */
 static int fit_hwpt(struct iova_map *map, struct iova_map_hwpt *hwpt)
 {
 	struct iommu_domain_geometry *geometry = &hwpt->domain->geometry;

@@ -138,7 +138,7 @@ int iova_map_share(struct iova_map *map, unsigned long iova,
 int iova_map_remove(struct iova_map *map, unsigned long iova,
 		    unsigned long last, unsigned long *removed);
 
-/* Is there an HWPT, so that what enters the map is pinned? True at the moment. */
+/* Is there an HWPT, so that what enters the map is pinned? That may change. */
 static inline bool iova_map_has_hwpt(struct iova_map *map)
 {
 	return !list_empty(&map->hwpts);

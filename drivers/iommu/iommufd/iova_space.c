@@ -107,13 +107,13 @@ static int find_free_phased(struct iova_map *map, unsigned long start,
 }
 
 /**
- * iova_map_choose - Find room
+ * iova_map_choose - Choose an IOVA
  * @map: map
  * @length: how many bytes
  * @va: address of the memory that is to be there
- * @iova: where there is room, in the allowed ranges if there are any
+ * @iova: set to where there is room, in the allowed ranges if there are any
  *
- * Return: 0 or -ENOSPC.
+ * Return: 0, -ENOSPC, or -EINTR when killed.
  */
 int iova_map_choose(struct iova_map *map, unsigned long length,
 		    unsigned long va, unsigned long *iova)
@@ -208,8 +208,8 @@ static int compare_ranges(const void *a, const void *b)
  *	are the map's on success
  * @nr_ranges: how many; 0 ends the promise
  *
- * Return: 0, -EINVAL where a range is none or two overlap, -EADDRINUSE where
- * one is reserved already, -EINTR.
+ * Return: 0, -EINVAL where a range ends before it starts or two overlap,
+ * -EADDRINUSE where any of it is reserved already, -EINTR.
  */
 int iova_map_allow(struct iova_map *map, struct iommu_iova_range *ranges,
 		   u32 nr_ranges)
@@ -260,9 +260,9 @@ static bool next_usable(struct iova_map *map, unsigned long from,
 }
 
 /**
- * iova_map_usable - Tell the ranges that are not reserved
+ * iova_map_usable - List the ranges that are not reserved
  * @map: map
- * @ranges: filled as far as it goes
+ * @ranges: filled with as many as there is room for
  * @room: how many ranges there is room for
  *
  * Return: how many there are.

@@ -314,7 +314,7 @@ static struct miscdevice iommufd_vfio_misc = {
 	.mode = 0666,
 };
 
-/* A device of our own, for those who ask in whose name we attach to theirs */
+/* dma_buf_dynamic_attach() wants a device: the only one that iommufd has */
 struct device *iommufd_misc_device(void)
 {
 	return iommufd_misc.this_device;
@@ -351,7 +351,7 @@ static void __exit iommufd_exit(void)
 		misc_deregister(&iommufd_vfio_misc);
 	misc_deregister(&iommufd_misc);
 	iommufd_mock_exit();
-	/* VEVENTQs are freed by a function of ours, which is about to go */
+	/* VEVENTQs are freed by an RCU callback in this module */
 	rcu_barrier();
 }
 module_exit(iommufd_exit);

@@ -132,7 +132,7 @@ static int split_at(struct iommufd_memory *memory, unsigned long index)
 	return span_split(memory, span, index);
 }
 
-/* Where a span is pages that are all alone, each would be a call of its own */
+/* Single pages are unpinned in batches, for each would be a call of its own */
 #define UNPIN_BATCH 16
 
 /* Let no span reach over an edge of a range; most memories have none yet */

@@ -67,11 +67,11 @@ struct iommufd_memory {
 };
 
 #ifdef CONFIG_IOMMUFD_TEST
-/* Bytes that an array may have where any number of items does: for tests */
+/* For tests: bytes that an array may have which does with any number of items */
 extern unsigned long iommufd_scratch_limit;
 #endif
 
-/* How many items of that size an array is to have, if not for a test's limit */
+/* How many items an array is to have: @items, or fewer if a test has set a limit */
 static inline unsigned long iommufd_scratch_items(unsigned long items,
 						  size_t size)
 {

@@ -81,7 +81,7 @@ static unsigned long left_in_page(unsigned long offset, unsigned long length)
 	return min(length, PAGE_SIZE - offset_in_page(offset));
 }
 
-/* Copy what lies in the span, which @offset does; returns how much */
+/* Copy what is in the span, in which @offset is; returns how much */
 static unsigned long copy_span(struct pinned_span *span, unsigned long offset,
 			       void *data, unsigned long length,
 			       unsigned int flags)
@@ -205,9 +205,9 @@ int iommufd_memory_rw(struct iommufd_memory *memory, unsigned long offset,
 }
 
 /*
- * A fault on the way would be served under the locks that we hold, by a driver
- * maybe that waits for one of them. So there is none; GUP, which goes to memory
- * only, brings the page in where it has to be.
+ * A page fault would be handled under the locks that are held here, maybe by a
+ * driver that waits for one of them. So none is taken: where it would be needed,
+ * GUP brings the page in, which does so with memory only.
  */
 static bool copy_direct(unsigned long va, void *data, unsigned long length,
 			unsigned int flags)
@@ -282,7 +282,7 @@ int memory_user_rw(struct iommufd_memory *memory, unsigned long offset,
 	if (mm == current->mm)
 		return copy_user_pages(mm, va, data, length, flags);
 
-	/* Someone else's memory is reachable only while he still lives */
+	/* Another process has its memory only as long as it lives */
 	if (!mmget_not_zero(mm))
 		return -EFAULT;
 	if (borrow)

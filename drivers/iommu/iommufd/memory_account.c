@@ -50,7 +50,7 @@ static void payer_put(struct iommufd_payer *payer)
 	free_uid(payer->user);
 }
 
-/* Free the account that nothing counts for, if there is one */
+/* Free the account that no memory is charged to, if there is one */
 static void drop_idle(struct iommufd_accounts *accounts)
 {
 	struct iommufd_account *account = accounts->idle;
@@ -110,7 +110,7 @@ static int charge_process(const struct iommufd_payer *payer,
 	return rc;
 }
 
-/* Do both count where the same limit looks, so that pages can stay there? */
+/* Do both count against one limit, so that a charge need not move? */
 static bool payer_same_count(const struct iommufd_payer *a,
 			     const struct iommufd_payer *b, bool per_process)
 {
@@ -119,7 +119,7 @@ static bool payer_same_count(const struct iommufd_payer *a,
 	return a->user == b->user && !a->exempt && !b->exempt;
 }
 
-/* The part of a charge that there is a limit to */
+/* The part of a charge that is limited */
 static int payer_lock(const struct iommufd_payer *payer, bool per_process,
 		      unsigned long npages)
 {
@@ -199,7 +199,7 @@ void memory_account_fini(struct iommufd_memory *memory)
 	accounts->nr_bound -= memory->ops->bound;
 	if (!--account->refs) {
 		WARN_ON(account->npages);
-		/* Who takes the last memory away is likely to make the next */
+		/* Whoever gives up the last memory is likely to make the next */
 		drop_idle(accounts);
 		accounts->idle = account;
 	}
@@ -241,7 +241,7 @@ void memory_uncharge(struct iommufd_memory *memory, unsigned long npages)
 	mutex_unlock(&accounts->lock);
 }
 
-/* The new payer is charged already, but for what both count as one */
+/* The new payer is charged already, except where both have one limit */
 static void change_payer(struct iommufd_account *account,
 			 const struct iommufd_payer *payer)
 {
@@ -272,7 +272,7 @@ static int change_process(struct iommufd_accounts *accounts,
 	}
 	if (same)
 		return 0;
-	/* The new one pays before the old one need not: nobody in between */
+	/* Charge the new one first: there is always one who is charged */
 	rc = payer_lock(payer, accounts->per_process, npages);
 	if (rc)
 		return rc;

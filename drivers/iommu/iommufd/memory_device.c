@@ -72,7 +72,7 @@ static unsigned long placement_length(const struct placement *placement)
 	return placement->last - placement->iova + 1;
 }
 
-/* The places of a domain are next to each other, that it is synced once */
+/* The places of a domain are next to each other, so that it is synced once */
 static bool placement_is_before(struct placement *placement,
 				struct iommu_domain *domain, unsigned long iova)
 {
@@ -170,7 +170,7 @@ out_unmap:
 	return rc;
 }
 
-/* There is no memory to map now, which is no error: it is told when there is */
+/* No memory to map now is no error: device_memory_notify() says when there is */
 static bool is_away(int rc)
 {
 	return rc == -EAGAIN || rc == -ENODEV;
@@ -279,7 +279,7 @@ static struct placement *empty_domain(struct placement *first)
 	return placement;
 }
 
-/* What was true of the memory is not any more; there may be some all the same */
+/* The memory moves, comes or goes: unmap what there was, map what there is now */
 static void device_memory_notify(struct dma_buf_attachment *attach)
 {
 	struct device_memory *device = attach->importer_priv;
@@ -474,7 +474,7 @@ struct iommufd_memory *iommufd_memory_alloc_mapped(unsigned long va,
 	if (IS_ERR_OR_NULL(dmabuf))
 		return ERR_CAST(dmabuf);
 
-	/* What can be mapped does not say whether it can be reached */
+	/* That it is mapped does not mean that the memory is there just now */
 	memory = alloc_dma_buf(dmabuf, offset_in_page(va), length, writable,
 			       true);
 	dma_buf_put(dmabuf);

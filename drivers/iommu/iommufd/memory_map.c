@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pinned memory into a domain.
+ * Mapping pinned memory in a domain.
  */
 #include <linux/iommu.h>
 #include <linux/mm.h>
@@ -33,8 +33,8 @@ struct mapping {
 };
 
 /*
- * A driver does not join what it is given one after the other. All is a multiple
- * of pages: iova_map.alignment.
+ * Page by page, as the driver would make large entries of whole runs, but does
+ * not join what comes in several calls. Runs are whole pages: iova_map.alignment.
  */
 static int mapping_flush_pages(struct mapping *mapping)
 {
@@ -167,7 +167,7 @@ static bool one_run(struct pinned_span *span, unsigned long offset,
 	return true;
 }
 
-/* All of the runs, collected. The memory is locked */
+/* Map what @span and those after it have of the range. The memory is locked. */
 static int map_spans(struct pinned_span *span, unsigned long offset,
 		     unsigned long length, struct iommu_domain *domain,
 		     unsigned long iova, int prot, bool smallest_pages)
@@ -241,14 +241,14 @@ int iommufd_memory_map(struct iommufd_memory *memory, unsigned long offset,
 }
 
 /**
- * iommufd_memory_unmap - Take a range out of a domain where that is not all
+ * iommufd_memory_unmap - Take a range out of a domain the way its source wants
  * @memory: the memory
  * @domain: the domain
  * @iova: first IOVA of the range
  * @length: its length, in bytes
  *
  * Return: true if it is done, and no DMA gets there any more. False where the
- * memory does not mind, so that the caller unmaps as suits him.
+ * source has no way of its own: then nothing is done, and the caller unmaps it.
  */
 bool iommufd_memory_unmap(struct iommufd_memory *memory,
 			  struct iommu_domain *domain, unsigned long iova,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the parts of a memory know of each other: its extents, and what its
- * source does for it. memory.c keeps what is pinned; a source, memory_user.c
- * or memory_file.c, knows where the pages come from; memory_map.c puts them
- * into a domain; memory_account.c counts them.
+ * What the memory_*.c files share: extents, and the operations of a source.
+ * memory.c keeps what is pinned; a source, memory_user.c, memory_file.c or
+ * memory_device.c, knows where the memory comes from; memory_map.c puts it into a
+ * domain; memory_account.c counts its pages.
  */
 #ifndef __IOMMUFD_MEMORY_PRIVATE_H
 #define __IOMMUFD_MEMORY_PRIVATE_H
@@ -55,7 +55,7 @@ struct pinned_span {
 };
 
 /**
- * struct pinning - pinning a page range, at work
+ * struct pinning - the pinning of a page range, in progress
  * @memory: the memory
  * @next: index of the first page that is not added yet
  * @last: index of the last page

@@ -53,8 +53,8 @@ static unsigned long readonly_pages(struct mm_struct *mm, unsigned long va,
 
 /*
  * Memory that devices only read is pinned for writing too where its mapping
- * permits. Pinned for reading, private memory would be replaced under the
- * device by the CPU's next write, and memory never touched be the zero page.
+ * permits. If it were pinned for reading, the CPU's next write would replace
+ * private memory under the device, and untouched memory would be the zero page.
  */
 static long pin_pages(struct iommufd_memory *memory, unsigned long index,
 		      unsigned long npages, struct page **pages)
@@ -132,7 +132,7 @@ static int user_pin(struct iommufd_memory *memory, struct pinning *pinning)
 	if (mm == current->mm)
 		return pin_batches(pinning);
 
-	/* Someone else's memory is reachable only while he still lives */
+	/* Another process has its memory only as long as it lives */
 	if (!mmget_not_zero(mm))
 		return -EFAULT;
 	rc = pin_batches(pinning);

@@ -52,7 +52,7 @@ static struct iommufd_mmap *find_mmap(struct iommufd_ctx *ictx,
 	place = xa_load(&ictx->mmaps, pgoff);
 	if (place) {
 		obj = &place->viommu->obj;
-		/* One that is not published may fail to be */
+		/* A VIOMMU that is not published may still go away */
 		if (place->length == length && iommufd_object_tryget(ictx, obj)) {
 			iommufd_object_link(obj);
 			iommufd_object_put(ictx, obj);

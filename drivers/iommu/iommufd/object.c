@@ -4,8 +4,8 @@
  *
  * An object begins with its id taken but empty, is built, and is published as
  * the last step, so that whoever can name it finds it whole. To destroy it, its
- * id is emptied first, which keeps new users out, then the ioctls at work on it
- * are waited for, and then it is seen whether one of them made a link.
+ * id is emptied first, which keeps new users out. Its destroyer then waits for the
+ * ioctls that work on it, and looks whether one of them has made a link.
  */
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -71,7 +71,7 @@ const char *iommufd_object_type_name(enum iommufd_object_type type)
 	return iommufd_object_ops[type].name;
 }
 
-/* What iommufd_object_alloc() does with its memory, which is NULL if there is none */
+/* The rest of iommufd_object_alloc(); @obj is NULL where it got no memory */
 void *iommufd_object_begin(struct iommufd_ctx *ictx,
 			   struct iommufd_object *obj,
 			   enum iommufd_object_type type)
@@ -113,7 +113,7 @@ void iommufd_object_publish(struct iommufd_ctx *ictx,
 	spin_unlock(&ictx->objects.lock);
 }
 
-/* Its id is free after that, or as it was: taken, or free already */
+/* With @keep_id the id stays as it is: taken for good, or free already */
 static void iommufd_object_undo(struct iommufd_ctx *ictx,
 				struct iommufd_object *obj, bool keep_id)
 {
@@ -196,7 +196,7 @@ void iommufd_object_put(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 		wake_up_all(&ictx->idle);
 }
 
-/* After this no ioctl is at work on the hidden object, nor can one begin to */
+/* After this no ioctl works on the hidden object, nor can one begin to */
 static int iommufd_object_drain(struct iommufd_ctx *ictx,
 				struct iommufd_object *obj, bool killable)
 {
@@ -244,10 +244,11 @@ static int iommufd_object_destroy_hidden(struct iommufd_ctx *ictx,
 }
 
 /*
- * An object that no ioctl works with, and that nothing links to: what
- * iommufd_object_destroy_hidden() waits for, and has to look at again then, is
- * all so under the lock. Returns whether it is gone for all but the caller. Its
- * id can be another object's from then on.
+ * Mostly, no ioctl works with the object and nothing links to it. Both are then
+ * certain under the lock, and there is nothing that
+ * iommufd_object_destroy_hidden() would have to wait for. Returns whether that
+ * is so and only the caller has the object left; its id can be another object's
+ * from then on.
  */
 static bool iommufd_object_take_idle(struct iommufd_ctx *ictx,
 				     struct iommufd_object *obj)
@@ -290,8 +291,8 @@ int iommufd_destroy_ioctl(struct iommufd_ucmd *ucmd)
 }
 
 /*
- * Give up the caller's link, and destroy the object if it was the last. Where a
- * user's IOMMU_DESTROY is at it already, that one sees the link gone.
+ * Give up the caller's link, and destroy the object if it was the last. If a
+ * user's IOMMU_DESTROY has hidden it already, that one finds the link gone.
  */
 void iommufd_object_unlink_destroy(struct iommufd_ctx *ictx,
 				   struct iommufd_object *obj)
@@ -310,7 +311,7 @@ void iommufd_object_unlink_destroy(struct iommufd_ctx *ictx,
 		iommufd_object_destroy_hidden(ictx, obj, false);
 }
 
-/* Hide an object to destroy it; false where a user's IOMMU_DESTROY is at it */
+/* Hide an object to destroy it; false if a user's IOMMU_DESTROY has done so */
 bool iommufd_object_take(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {
 	bool visible;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * IOMMU_OPTION.
+ * IOMMU_OPTION: what pinned memory counts against, and how large the pages of an
+ * IOAS are.
  */
 #include <linux/capability.h>
 
@@ -14,7 +15,7 @@ static int set_rlimit_mode(struct iommufd_ctx *ictx, u64 value)
 		return -EINVAL;
 	if (READ_ONCE(ictx->objects.used))
 		return -EBUSY;
-	/* An object that is made right now has no memory yet, or is refused */
+	/* An object being made right now has no memory yet, or this is refused */
 	return iommufd_accounts_set_per_process(&ictx->accounts, value);
 }
 

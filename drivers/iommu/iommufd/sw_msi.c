@@ -38,9 +38,9 @@ static void doorbell_unmap(struct iommufd_hwpt_paging *hwpt, unsigned int index)
 }
 
 /*
- * A new one is mapped wherever there is a window, also where no device rings it
- * yet: an HWPT that a device is on its way to must not find out too late that it
- * cannot have it.
+ * Map a new doorbell in every HWPT that has a window, even if no device rings it
+ * there yet: a device that moves to such an HWPT later must find it there, for by
+ * then it is too late to fail.
  */
 static int doorbell_add(struct iommufd_ctx *ictx, phys_addr_t page)
 {

@@ -4,9 +4,9 @@
  *
  * It needs its device, but a device has to go when its driver unbinds it, and
  * cannot wait for a user. So the VDEVICE dies with its device, whatever the user
- * does, and its id stays taken and names nothing, lest the user should destroy
- * by it what is not his. The user may be about to destroy it right then: whoever
- * comes first, under the vdevice_lock, undoes what it was.
+ * does. Its id stays taken and names nothing, so that the user cannot destroy
+ * some other object by it. The user may be destroying it right then: whoever
+ * takes the vdevice_lock first undoes what it was.
  */
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
@@ -42,7 +42,7 @@ void iommufd_vdevice_destroy(struct iommufd_ctx *ictx,
 	mutex_unlock(&ictx->vdevice_lock);
 }
 
-/* Lookups may be at it still */
+/* Lookups may still use it */
 void iommufd_vdevice_free(struct iommufd_object *obj)
 {
 	kfree_rcu(to_vdevice(obj), rcu);
@@ -62,18 +62,18 @@ void iommufd_device_bury_vdevice(struct iommufd_device *idev)
 	vdev = idev->vdev;
 	if (vdev) {
 		vdevice_kill(vdev);
-		/* Else a user is at it, and waits for the lock or will come */
+		/* Else the user destroys it, and finds it dead under the lock */
 		if (iommufd_object_take(ictx, &vdev->obj))
 			obj = &vdev->obj;
 	}
 	mutex_unlock(&ictx->vdevice_lock);
 	if (obj)
 		iommufd_object_bury(ictx, obj);
-	/* Who found the device before may use it until here */
+	/* Whoever found the device before may use it until here */
 	synchronize_rcu();
 }
 
-/* For a look at it: both stay as they are where it is dead */
+/* For fdinfo; sets neither where the device is gone */
 void iommufd_vdevice_ids(struct iommufd_vdevice *vdev, u32 *viommu_id,
 			 u32 *device_id)
 {
@@ -119,7 +119,7 @@ static int vdevice_join(struct iommufd_vdevice *vdev,
 
 	if (idev->vdev)
 		return -EEXIST;
-	/* Take the place, and show nothing there yet */
+	/* Reserve the entry: lookups find nothing there yet */
 	rc = xa_insert(&viommu->vdevs, vdev->virt_id, NULL, GFP_KERNEL_ACCOUNT);
 	if (rc)
 		return rc == -EBUSY ? -EEXIST : rc;
@@ -135,7 +135,7 @@ static int vdevice_join(struct iommufd_vdevice *vdev,
 			return rc;
 		}
 	}
-	/* The place is there, so that this needs no memory */
+	/* The entry is reserved, so this needs no memory */
 	xa_store(&viommu->vdevs, vdev->virt_id, vdev, GFP_KERNEL_ACCOUNT);
 	hlist_add_head_rcu(&vdev->by_dev, iommufd_vdevs_of(viommu, vdev->dev));
 	idev->vdev = vdev;

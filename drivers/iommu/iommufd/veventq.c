@@ -25,14 +25,14 @@ static bool veventq_ready(struct iommufd_eventq *eventq)
 /**
  * struct vevent_copy - what a reader is about to give to the user
  * @header: of the event, or of the record that some were lost
- * @event: unless they were
+ * @event: the event, unless some were lost
  */
 struct vevent_copy {
 	struct iommufd_vevent_header header;
 	u8 event[IOMMUFD_VEVENT_MAX_SIZE];
 };
 
-/* How long it is; 0 if there is nothing. It stays the next. */
+/* Copy what is read next, and leave it there; returns its length, 0 if nothing */
 static size_t ring_peek(struct iommufd_vevent_ring *ring,
 			struct vevent_copy *copy)
 {
@@ -59,8 +59,8 @@ static size_t ring_peek(struct iommufd_vevent_ring *ring,
 }
 
 /*
- * The user has it. More may have come meanwhile, and more been lost: then the
- * record of the loss is not all of it, and stays.
+ * Remove what ring_peek() copied, for the user has it. If more events have been
+ * lost meanwhile, the record of the loss that was read is incomplete: it stays.
  */
 static void ring_pop(struct iommufd_vevent_ring *ring,
 		     const struct vevent_copy *copy)
@@ -114,7 +114,7 @@ static ssize_t veventq_read(struct iommufd_eventq *eventq, char __user *buf,
 	/* No record is shorter, whether there is one or not */
 	if (count < sizeof(struct iommufd_vevent_header))
 		return -EINVAL;
-	/* Another reader may wait for his memory */
+	/* Another reader may be waiting for its memory */
 	rc = mutex_lock_interruptible(&ring->read_lock);
 	if (rc)
 		return rc;

@@ -26,7 +26,7 @@
 /**
  * struct iommufd_vevent - an event in the ring
  * @sequence: its number
- * @after_loss: events right before it were lost, and nobody has been told
+ * @after_loss: events right before it were lost, of which no reader knows yet
  * @event: as the driver reported it
  */
 struct iommufd_vevent {
@@ -48,7 +48,7 @@ struct iommufd_vevent {
  * @head: the oldest
  * @nr_events: how many there are
  * @next_sequence: number of the next event
- * @lost: the last events before that one were lost, and nobody has been told
+ * @lost: events right before that one were lost, of which no reader knows yet
  * @nr_lost: all that were lost
  * @vevents: @depth of them, made by @vevent_size bytes each
  */

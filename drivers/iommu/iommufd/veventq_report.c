@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How IOMMU drivers report events of a VIOMMU. They are part of the kernel where
- * iommufd may be a module, so this is part of the kernel as well.
+ * How IOMMU drivers report events of a VIOMMU. A driver can be built in where
+ * iommufd is a module, so this is always built in.
  */
 #include <linux/iommufd.h>
 #include <linux/rculist.h>
@@ -22,7 +22,7 @@ static struct iommufd_vevent_ring *find_ring(struct iommufd_viommu *viommu,
 	return NULL;
 }
 
-/* It is counted, and the reader told of a gap */
+/* Count an event that is lost; the reader is told of a gap */
 static void ring_lose(struct iommufd_vevent_ring *ring)
 {
 	lockdep_assert_held(&ring->eventq.lock);
@@ -63,9 +63,9 @@ static void ring_add(struct iommufd_vevent_ring *ring, const void *event)
  * there until this returns: the driver lets go of it in the VIOMMU's destroy op
  * under a lock that it holds here, or waits there for its interrupt handlers.
  *
- * Return: 0, also where the event was lost since the user does not read, of which
- * he is told; -EOPNOTSUPP where he has no queue for this kind of event; -EINVAL
- * for a length that is not the one of the kind.
+ * Return: 0, also where the event is lost since the user does not read, of which
+ * the user is told; -EOPNOTSUPP where there is no queue for this kind of event;
+ * -EINVAL for a length that is not the one of the kind.
  */
 int iommufd_viommu_report_event(struct iommufd_viommu *viommu,
 				enum iommu_veventq_type type, const void *event,
@@ -102,10 +102,10 @@ EXPORT_SYMBOL_NS_GPL(iommufd_viommu_report_event, IOMMUFD);
  * @viommu: the VM's share of the IOMMU
  * @type: kind of the event
  *
- * For an event of which the driver does not know what it was, since the hardware
- * had no room for it; or which it does not want to tell, since there are too many.
- * There is one gap for all that are lost in a row. Where there is no queue for
- * such events this does nothing.
+ * For an event that the driver has not seen, because the hardware had no room for
+ * it, or that it does not report, because there are too many. The user sees one
+ * gap for all that are lost in a row. Where there is no queue for such events this
+ * does nothing.
  *
  * May be called as iommufd_viommu_report_event().
  */

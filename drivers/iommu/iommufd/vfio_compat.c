@@ -34,7 +34,7 @@ static struct iommufd_ioas *compat_ioas_get(struct iommufd_ctx *ictx, bool *v1)
 	return ioas;
 }
 
-/* An IOAS goes: it is the compatibility IOAS no more */
+/* An IOAS goes: it is no longer the compatibility IOAS */
 void iommufd_vfio_forget_ioas(struct iommufd_ctx *ictx,
 			      struct iommufd_ioas *ioas)
 {
@@ -173,7 +173,7 @@ struct compat_info {
 	size_t size;
 };
 
-/* Of what all page tables have; the CPU's page where they have smaller ones */
+/* The sizes that all page tables have; the CPU's in the place of smaller ones */
 static u64 common_pgsizes(struct iova_map *map)
 {
 	unsigned long pgsizes = ULONG_MAX;
@@ -273,7 +273,7 @@ static int get_info_ioctl(struct iommufd_ctx *ictx, void __user *arg)
 	cmd.iova_pgsizes = info.pgsizes;
 	cmd.cap_offset = 0;
 	if (cmd.argsz < sizeof(cmd) + info.size) {
-		/* How much room it takes to be told all */
+		/* The size that has room for all of it */
 		cmd.argsz = sizeof(cmd) + info.size;
 	} else if (copy_to_user(arg + sizeof(cmd), info.caps, info.size)) {
 		rc = -EFAULT;

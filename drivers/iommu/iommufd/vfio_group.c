@@ -179,7 +179,7 @@ static void dismantle_member(struct iommufd_vfio_group *member)
 	iova_map_unreserve(map, member);
 	up_write(&map->rwsem);
 
-	/* The group keeps it, and goes before the claim as in unbind */
+	/* Its reference is the group's, which goes before the claim as in unbind */
 	iommu_group = iommu_group_ref_get(member->group->iommu_group);
 	iommufd_group_put(member->group);
 	iommu_group_release_dma_owner(iommu_group);
