@@ -116,7 +116,7 @@ static int check_fit(struct dmar_domain *domain,
 	/* Its limits are those of the smallest unit */
 	if (pasid >= info->pasid_table->max_pasid)
 		return -EINVAL;
-	/* Others change with what they are attached to */
+	/* What other domains can do changes with what they are attached to */
 	if (!domain->fixed_caps ||
 	    !intel_domain_fits_iommu(domain, info->iommu))
 		return -EINVAL;
@@ -126,8 +126,8 @@ static int check_fit(struct dmar_domain *domain,
 }
 
 /*
- * A device that is blocked for DMA without a PASID has not got everything yet
- * that an attached one has.
+ * A device whose DMA without a PASID is blocked may lack what an attached one has: a
+ * context entry, and ATS.
  */
 static int prepare_device(struct dmar_domain *domain,
 			  struct device_domain_info *info)
@@ -175,7 +175,7 @@ static int set_first(struct dmar_domain *domain,
 	dev_pasid->info = info;
 	dev_pasid->pasid = pasid;
 
-	/* First, so that no flush from now on forgets it */
+	/* First, so that from now on each flush includes it */
 	dev_pasid_link(domain, dev_pasid);
 	info->nr_pasids++;
 	ret = prepare_device(domain, info);
@@ -191,8 +191,8 @@ static int set_first(struct dmar_domain *domain,
 }
 
 /*
- * There is memory for what the PASID has, which goes with it from @old to
- * @domain; and @old keeps its ID, should it have to go back.
+ * @dev_pasid goes from @old to @domain, so this needs no memory; and @old keeps its
+ * domain ID until it is certain that the PASID need not go back to it.
  */
 static int set_next(struct dmar_domain *domain, struct dmar_domain *old,
 		    struct dev_pasid *dev_pasid)

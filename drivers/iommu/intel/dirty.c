@@ -110,7 +110,7 @@ static int intel_set_dirty_tracking(struct iommu_domain *domain, bool enabled)
 }
 
 /**
- * struct dirty_read - a reading at work
+ * struct dirty_read - a reading in progress
  * @iova: first IOVA
  * @last: last IOVA
  * @flags: IOMMU_DIRTY_NO_CLEAR

@@ -3,9 +3,9 @@
  * A remapping unit and a device behind it that are not there, for KUnit tests.
  *
  * The unit is a timer that takes descriptors from the invalidation queue, and
- * remembers them. It is on another CPU than who waits for it, who has interrupts
- * disabled. A thread there would not do: that CPU may be waiting for this one to
- * take an interrupt, and would not come to run the thread.
+ * remembers them. It is on another CPU than the waiter, which has interrupts
+ * disabled. A thread there would not do: that CPU may be waiting for the waiter's
+ * to take an interrupt, and would not get to run the thread.
  */
 #include <kunit/test.h>
 #include <linux/bitmap.h>
@@ -41,7 +41,7 @@ static void run_desc(struct fake_unit *unit, const struct qi_desc *desc)
 	}
 	if ((desc->qw0 & 0xf) == QI_IWD_TYPE &&
 	    desc->qw0 & QI_IWD_STATUS_WRITE) {
-		/* Who waits for it looks at the descriptors next */
+		/* The waiter looks at the descriptors next */
 		smp_store_release((int *)phys_to_virt(desc->qw1),
 				  (int)(desc->qw0 >> 32));
 	}

@@ -2,11 +2,11 @@
 /*
  * Page requests: who may send them, who may take them, and when none is left.
  *
- * A unit has one queue of them for all its devices, which svm.c reads. A request
- * belongs to whom iommu_report_device_fault() tells it to: the target of the
- * attachment that is in force, or else in-kernel SVA. For the attachment to
- * change, all that the device sent before must have been reported, so whoever
- * changes it reads the queue himself, and does not wait for the interrupt.
+ * A unit has one queue of them for all its devices, which svm.c reads.
+ * iommu_report_device_fault() gives a request to the target of the attachment that
+ * is in force, or else to in-kernel SVA. Before the attachment can change, all that
+ * the device sent until then must have been reported. So whoever changes it reads
+ * the queue as well, instead of waiting for the interrupt.
  */
 #include <linux/iommu.h>
 #include <linux/mutex.h>
@@ -58,7 +58,7 @@ int intel_add_page_request_device(struct device_domain_info *info)
  * intel_remove_page_request_device - Report none of a device any more
  * @info: The device, which is about to go
  *
- * Waits for those at work.
+ * Waits for those that are being reported.
  */
 void intel_remove_page_request_device(struct device_domain_info *info)
 {
@@ -75,8 +75,8 @@ void intel_remove_page_request_device(struct device_domain_info *info)
  * intel_takes_page_requests - Can the page requests of a device be answered?
  * @info: The device
  *
- * The unit must have a queue. And its answers to requests with a PASID have that
- * PASID, which a device must expect that has PASIDs at all.
+ * The unit must have a queue. Its answers to requests with a PASID have that PASID,
+ * so a device that uses PASIDs must be one that expects this.
  *
  * Return: true if the device can send them while it is attached.
  */
@@ -119,7 +119,7 @@ static void push_page_requests(struct device_domain_info *info)
 	};
 	unsigned int count = ARRAY_SIZE(descs);
 
-	/* One that is not there would not confirm it */
+	/* A device that has been removed would not confirm it */
 	if (!pci_device_is_present(to_pci_dev(info->dev)))
 		count--;
 	qi_submit_sync(info->iommu, descs, count, QI_OPT_WAIT_DRAIN);
