@@ -62,8 +62,8 @@ struct bench_domain {
 
 /**
  * struct bench_memory - ioctl(BENCH_MEMORY): what the caller has allocated
- * @out_bytes: bytes of slab objects that he has allocated within the kernel, less
- *	those that he has freed, from his first call on
+ * @out_bytes: bytes of slab objects allocated in the kernel on behalf of the caller,
+ *	less those freed, from the caller's first call on
  *
  * Closing the file ends the count, which takes time with each allocation.
  */
