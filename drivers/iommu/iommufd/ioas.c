@@ -217,24 +217,7 @@ static int tell_iova(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas,
 	return rc;
 }
 
-/* Add the areas of @chain to the IOAS, and report where they are */
-static int ioas_add(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas,
-		    struct list_head *chain, u32 flags, u64 length,
-		    u64 *user_iova)
-{
-	unsigned long iova = *user_iova;
-	int rc;
-
-	rc = iova_map_add(&ioas->map, chain, &iova, length,
-			  flags & IOMMU_IOAS_MAP_FIXED_IOVA);
-	if (rc) {
-		iova_areas_free(chain);
-		return rc;
-	}
-	return tell_iova(ucmd, ioas, iova, length, user_iova);
-}
-
-/* Map memory that is at a user address; takes the caller's reference to it */
+/* Map memory, which may be an ERR_PTR; takes the caller's reference to it */
 static int map_memory(struct iommufd_ioas *ioas,
 		      struct iommufd_memory *memory,
 		      struct iommufd_user_range *range)
@@ -353,20 +336,18 @@ static struct iommufd_memory *alloc_memory_of_file(struct iommufd_ucmd *ucmd)
 static int map_file(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas)
 {
 	struct iommu_ioas_map_file *cmd = ucmd->cmd;
-	struct iommufd_memory *memory;
-	LIST_HEAD(chain);
+	struct iommufd_user_range range = {
+		.va = cmd->start,
+		.length = cmd->length,
+		.iova = cmd->iova,
+		.prot = map_prot(cmd->flags),
+		.fixed = cmd->flags & IOMMU_IOAS_MAP_FIXED_IOVA,
+	};
 	int rc;
 
-	memory = alloc_memory_of_file(ucmd);
-	if (IS_ERR(memory))
-		return PTR_ERR(memory);
-	rc = iova_area_alloc(memory, offset_in_page(cmd->start), 0, cmd->length,
-			     map_prot(cmd->flags), &chain);
-	if (!rc)
-		rc = ioas_add(ucmd, ioas, &chain, cmd->flags, cmd->length,
-			      &cmd->iova);
-	iommufd_memory_put(memory);
-	return rc;
+	rc = map_memory(ioas, alloc_memory_of_file(ucmd), &range);
+	return rc ?: tell_iova(ucmd, ioas, range.iova, range.length,
+			       &cmd->iova);
 }
 
 int iommufd_ioas_map_file_ioctl(struct iommufd_ucmd *ucmd)
@@ -389,6 +370,23 @@ int iommufd_ioas_map_file_ioctl(struct iommufd_ucmd *ucmd)
 	iommufd_object_put(ucmd->ictx, &ioas->obj);
 	trace_iommufd_map_file(ucmd->ictx, cmd, rc);
 	return rc;
+}
+
+/* Add the areas of @chain to the IOAS, and report where they are */
+static int add_copy(struct iommufd_ucmd *ucmd, struct iommufd_ioas *ioas,
+		    struct list_head *chain)
+{
+	struct iommu_ioas_copy *cmd = ucmd->cmd;
+	unsigned long iova = cmd->dst_iova;
+	int rc;
+
+	rc = iova_map_add(&ioas->map, chain, &iova, cmd->length,
+			  cmd->flags & IOMMU_IOAS_MAP_FIXED_IOVA);
+	if (rc) {
+		iova_areas_free(chain);
+		return rc;
+	}
+	return tell_iova(ucmd, ioas, iova, cmd->length, &cmd->dst_iova);
 }
 
 int iommufd_ioas_copy_ioctl(struct iommufd_ucmd *ucmd)
@@ -419,8 +417,7 @@ int iommufd_ioas_copy_ioctl(struct iommufd_ucmd *ucmd)
 		iova_areas_free(&chain);
 		return PTR_ERR(dst);
 	}
-	rc = ioas_add(ucmd, dst, &chain, cmd->flags, cmd->length,
-		      &cmd->dst_iova);
+	rc = add_copy(ucmd, dst, &chain);
 	iommufd_object_put(ucmd->ictx, &dst->obj);
 	trace_iommufd_copy(ucmd->ictx, cmd, rc);
 	return rc;

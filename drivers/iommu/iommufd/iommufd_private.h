@@ -204,8 +204,8 @@ struct iommufd_ioas {
 };
 
 /**
- * struct iommufd_user_range - memory of the caller's to be mapped
- * @va: where it is; @va + @length - 1 does not overflow
+ * struct iommufd_user_range - memory that the caller wants to be mapped
+ * @va: its address, or its offset in a file; @va + @length - 1 does not overflow
  * @length: its length in bytes
  * @iova: where it goes; chosen by the map, and filled in, unless @fixed
  * @prot: IOMMU_READ, IOMMU_WRITE, IOMMU_CACHE
