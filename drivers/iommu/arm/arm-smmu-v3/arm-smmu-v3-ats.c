@@ -16,6 +16,7 @@
 #include <linux/spinlock.h>
 
 #include "arm-smmu-v3-fault.h"
+#include "arm-smmu-v3-nested.h"
 #include "arm-smmu-v3-pasid.h"
 
 /* Nobody can look for the device in one of the domains meanwhile */
@@ -27,7 +28,7 @@ static void move_locked(struct arm_smmu_master *master,
 	lockdep_assert_held(&to->devices_lock);
 
 	master->domain = to;
-	master->nested = nested;
+	arm_smmu_store_nested(master, nested);
 	arm_smmu_install_ste_for_dev(master);
 	arm_smmu_copy_domain_cd(master);
 	/* With a PASID as well: the guest may have had another table of them */

@@ -108,17 +108,27 @@ static void remember(struct arm_smmu_nested_domain *nested,
 	memcpy(nested->last, evt, sizeof(nested->last));
 }
 
-/* Has the VM had all the events it may have by now? The rest is only counted. */
-static bool is_one_too_many(struct arm_smmu_vsmmu *vsmmu)
+/**
+ * arm_smmu_guest_had_enough - Has a VM had all the events that it may have by now?
+ * @vsmmu: The VM's share
+ *
+ * Return: true if one more would only be counted.
+ */
+bool arm_smmu_guest_had_enough(const struct arm_smmu_vsmmu *vsmmu)
+{
+	lockdep_assert_held(&vsmmu->smmu->streams_lock);
+
+	return vsmmu->nr_events == ARM_SMMU_VM_EVENTS &&
+	       time_before(jiffies, vsmmu->events_end);
+}
+
+static void count_event(struct arm_smmu_vsmmu *vsmmu)
 {
 	if (time_after_eq(jiffies, vsmmu->events_end)) {
 		vsmmu->events_end = jiffies + ARM_SMMU_VM_EVENTS_TIME;
 		vsmmu->nr_events = 0;
 	}
-	if (vsmmu->nr_events == ARM_SMMU_VM_EVENTS)
-		return true;
 	vsmmu->nr_events++;
-	return false;
 }
 
 /**
@@ -131,6 +141,8 @@ static bool is_one_too_many(struct arm_smmu_vsmmu *vsmmu)
  * the other is told of some, and that there were more: while it is told, others
  * wait, and the queue may overflow for all.
  *
+ * Called under the SMMU's streams_lock, in any context.
+ *
  * Return: true if the event was the guest's.
  */
 bool arm_smmu_report_guest_event(struct arm_smmu_master *master,
@@ -141,7 +153,7 @@ bool arm_smmu_report_guest_event(struct arm_smmu_master *master,
 	struct iommufd_viommu *viommu;
 	unsigned long vsid;
 
-	lockdep_assert_held(&master->smmu->streams_mutex);
+	lockdep_assert_held(&master->smmu->streams_lock);
 	if (!nested)
 		return false;
 	if (is_repeated(nested, evt))
@@ -151,11 +163,12 @@ bool arm_smmu_report_guest_event(struct arm_smmu_master *master,
 	    !arm_smmu_make_guest_event(nested, evt, vsid, &out))
 		return false;
 	remember(nested, evt);
-	if (is_one_too_many(nested->vsmmu)) {
+	if (arm_smmu_guest_had_enough(nested->vsmmu)) {
 		iommufd_viommu_report_loss(viommu,
 					   IOMMU_VEVENTQ_TYPE_ARM_SMMUV3);
 		return true;
 	}
+	count_event(nested->vsmmu);
 	iommufd_viommu_report_event(viommu, IOMMU_VEVENTQ_TYPE_ARM_SMMUV3, &out,
 				    sizeof(out));
 	return true;

@@ -106,6 +106,7 @@ static inline struct fake_smmu *fake_smmu_alloc(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, fake);
 	mutex_init(&smmu->streams_mutex);
+	spin_lock_init(&smmu->streams_lock);
 	mutex_init(&smmu->evtq.q.lock);
 	mutex_init(&smmu->priq.q.lock);
 	spin_lock_init(&smmu->evtq.stalls_lock);

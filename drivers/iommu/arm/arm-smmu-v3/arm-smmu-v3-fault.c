@@ -213,6 +213,16 @@ static void print_event(struct arm_smmu_device *smmu,
 		dev_info(smmu->dev, "\t0x%016llx\n", evt[i]);
 }
 
+static bool report_to_guest(struct arm_smmu_master *master, const u64 *evt)
+{
+	bool told;
+
+	spin_lock_irq(&master->smmu->streams_lock);
+	told = arm_smmu_report_guest_event(master, evt);
+	spin_unlock_irq(&master->smmu->streams_lock);
+	return told;
+}
+
 static void handle_event(struct arm_smmu_device *smmu, u64 *evt)
 {
 	struct arm_smmu_master *master;
@@ -223,7 +233,7 @@ static void handle_event(struct arm_smmu_device *smmu, u64 *evt)
 	told = handle_stall(smmu, master, evt);
 	if (!told && master)
 		told = master->nested ?
-		       arm_smmu_report_guest_event(master, evt) :
+		       report_to_guest(master, evt) :
 		       report_end(master, evt);
 	if (!told)
 		print_event(smmu, master, evt);
@@ -242,6 +252,32 @@ static unsigned int events_pass(struct arm_smmu_device *smmu, bool *more)
 {
 	return arm_smmu_queue_pass(smmu, &smmu->evtq.q, handle_event,
 				   lost_events, more);
+}
+
+/*
+ * A guest's event needs no thread. If there are too many of them, they are left to
+ * the thread, since the interrupt stays masked while that runs.
+ */
+static bool try_event(struct arm_smmu_device *smmu, const u64 *evt)
+{
+	struct arm_smmu_master *master;
+	bool told = false;
+
+	spin_lock(&smmu->streams_lock);
+	master = arm_smmu_find_master(smmu, FIELD_GET(EVTQ_0_SID, evt[0]));
+	if (master && master->nested && !(evt[1] & EVTQ_1_STALL) &&
+	    !arm_smmu_guest_had_enough(master->nested->vsmmu))
+		told = arm_smmu_report_guest_event(master, evt);
+	spin_unlock(&smmu->streams_lock);
+	return told;
+}
+
+irqreturn_t arm_smmu_evtq_handler(int irq, void *dev)
+{
+	struct arm_smmu_device *smmu = dev;
+
+	return arm_smmu_queue_try(smmu, &smmu->evtq.q, try_event) ?
+	       IRQ_HANDLED : IRQ_WAKE_THREAD;
 }
 
 /* The interrupt comes only if the queue was empty: read until it is */

@@ -22,14 +22,19 @@ struct arm_smmu_ste;
 
 /* arm-smmu-v3-queue.c */
 typedef void (*arm_smmu_record_fn)(struct arm_smmu_device *smmu, u64 *record);
+typedef bool (*arm_smmu_try_fn)(struct arm_smmu_device *smmu,
+				const u64 *record);
 typedef void (*arm_smmu_loss_fn)(struct arm_smmu_device *smmu);
 
 unsigned int arm_smmu_queue_pass(struct arm_smmu_device *smmu,
 				 struct arm_smmu_queue *q,
 				 arm_smmu_record_fn handle,
 				 arm_smmu_loss_fn lost, bool *more);
+bool arm_smmu_queue_try(struct arm_smmu_device *smmu, struct arm_smmu_queue *q,
+			arm_smmu_try_fn handle);
 
 /* arm-smmu-v3-fault.c */
+irqreturn_t arm_smmu_evtq_handler(int irq, void *smmu);
 irqreturn_t arm_smmu_evtq_thread(int irq, void *smmu);
 int arm_smmu_page_response(struct device *dev, struct iommu_fault_event *evt,
 			   struct iommu_page_response *resp);

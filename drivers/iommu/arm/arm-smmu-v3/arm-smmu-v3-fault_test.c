@@ -435,6 +435,144 @@ static void a_storm_is_bounded(struct kunit *test)
 	fake_dev_free(other);
 }
 
+static irqreturn_t hardirq(struct fault_test *t)
+{
+	irqreturn_t ret;
+
+	local_irq_disable();
+	ret = arm_smmu_evtq_handler(0, &t->fake->smmu);
+	local_irq_enable();
+	return ret;
+}
+
+static void an_event_alone_needs_no_thread(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+	struct fake_vm *vm = fake_vm_alloc(test, t->fake, t->fd, VSID, 4);
+	int i;
+
+	/* An alike one that comes later is another one, whoever told the first */
+	for (i = 0; i < 3; i++) {
+		fake_event(t->fake, TRANSLATION | FROM(SID), RNW, VA);
+		if (i == 1)
+			irq(t);
+		else
+			KUNIT_EXPECT_EQ(test, IRQ_HANDLED, hardirq(t));
+		KUNIT_EXPECT_TRUE(test, fake_drained(t->fake->evtq_regs));
+		KUNIT_ASSERT_EQ(test, i + 1, vm->ring.nr_events);
+		KUNIT_EXPECT_EQ(test, TRANSLATION | FROM(VSID),
+				le64_to_cpu(fake_vm_event(vm, i)->evt[0]));
+		KUNIT_EXPECT_EQ(test, VA,
+				le64_to_cpu(fake_vm_event(vm, i)->evt[2]));
+	}
+	KUNIT_EXPECT_EQ(test, 0, vm->ring.nr_lost);
+	/* Somebody else was faster */
+	KUNIT_EXPECT_EQ(test, IRQ_HANDLED, hardirq(t));
+	KUNIT_EXPECT_EQ(test, 3, vm->ring.nr_events);
+	fake_vm_free(vm);
+}
+
+/* Expect that the interrupt leaves all to the thread, and that this takes it */
+static void leaves(struct kunit *test, struct fault_test *t)
+{
+	u32 cons = t->fake->evtq_regs[1];
+
+	KUNIT_EXPECT_EQ(test, IRQ_WAKE_THREAD, hardirq(t));
+	KUNIT_EXPECT_EQ(test, cons, t->fake->evtq_regs[1]);
+	irq(t);
+	KUNIT_EXPECT_TRUE(test, fake_drained(t->fake->evtq_regs));
+}
+
+static void the_interrupt_leaves_the_rest_to_the_thread(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+	struct fake_vm *vm = fake_vm_alloc(test, t->fake, t->fd, VSID,
+					   2 * FAKE_ENTRIES);
+	struct fake_dev *host = fake_dev_alloc(test, t->fake, STRANGER);
+
+	/* More than one */
+	fake_event(t->fake, TRANSLATION | FROM(SID), RNW, VA);
+	fake_event(t->fake, TRANSLATION | FROM(SID), RNW, VA + SZ_4K);
+	leaves(test, t);
+	KUNIT_EXPECT_EQ(test, 2, vm->ring.nr_events);
+	/* One that waits for an answer */
+	fake_event(t->fake, TRANSLATION | FROM(SID), STALL(1), VA);
+	leaves(test, t);
+	fake_expect_cmd(test, t->fake, RESUME(SID) | ABORT, 1);
+	/* The host's: of stage 2, of its own device, of none */
+	fake_event(t->fake, TRANSLATION | FROM(SID), STAGE2, VA);
+	leaves(test, t);
+	fake_event(t->fake, TRANSLATION | FROM(STRANGER), RNW, VA);
+	leaves(test, t);
+	fake_event(t->fake, TRANSLATION | FROM(STRANGER + 1), RNW, VA);
+	leaves(test, t);
+	/* One before which others were lost */
+	fake_event(t->fake, TRANSLATION | FROM(SID), RNW, VA);
+	t->fake->evtq_regs[0] ^= Q_OVERFLOW_FLAG;
+	leaves(test, t);
+	KUNIT_EXPECT_EQ(test, 1, vm->ring.nr_lost);
+	/* One that comes while somebody is at work with the queue */
+	fake_event(t->fake, TRANSLATION | FROM(SID), RNW, VA);
+	t->fake->smmu.evtq.q.busy = 1;
+	KUNIT_EXPECT_EQ(test, IRQ_WAKE_THREAD, hardirq(t));
+	t->fake->smmu.evtq.q.busy = 0;
+	irq(t);
+	KUNIT_EXPECT_TRUE(test, fake_drained(t->fake->evtq_regs));
+	fake_dev_free(host);
+	fake_vm_free(vm);
+}
+
+static void a_flood_is_left_to_the_thread(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+	struct fake_vm *vm = fake_vm_alloc(test, t->fake, t->fd, VSID,
+					   ARM_SMMU_VM_EVENTS + 2);
+	int i;
+
+	/* The time is not over before the test */
+	vm->vsmmu.events_end = jiffies + 3600 * HZ;
+	for (i = 0; i < ARM_SMMU_VM_EVENTS; i++) {
+		fake_event(t->fake, TRANSLATION | FROM(SID), RNW, VA);
+		KUNIT_ASSERT_EQ(test, IRQ_HANDLED, hardirq(t));
+	}
+	fake_event(t->fake, TRANSLATION | FROM(SID), RNW, VA);
+	leaves(test, t);
+	KUNIT_EXPECT_EQ(test, ARM_SMMU_VM_EVENTS, vm->ring.nr_events);
+	KUNIT_EXPECT_EQ(test, 1, vm->ring.nr_lost);
+	/* When it is over, the guest is told in the interrupt again */
+	vm->vsmmu.events_end = jiffies;
+	fake_event(t->fake, TRANSLATION | FROM(SID), RNW, VA);
+	KUNIT_EXPECT_EQ(test, IRQ_HANDLED, hardirq(t));
+	KUNIT_EXPECT_EQ(test, ARM_SMMU_VM_EVENTS + 1, vm->ring.nr_events);
+	fake_vm_free(vm);
+}
+
+/* The SMMU records one more while the first is handled, and has no interrupt for it */
+static bool meanwhile(struct arm_smmu_device *smmu, const u64 *evt)
+{
+	struct fake_smmu *fake = container_of(smmu, struct fake_smmu, smmu);
+
+	fake_event(fake, TRANSLATION | FROM(SID), RNW, VA);
+	return true;
+}
+
+static void what_comes_meanwhile_is_not_forgotten(struct kunit *test)
+{
+	struct fault_test *t = test->priv;
+	struct fake_vm *vm = fake_vm_alloc(test, t->fake, t->fd, VSID, 2);
+	struct arm_smmu_device *smmu = &t->fake->smmu;
+
+	fake_event(t->fake, BAD_CD | FROM(SID), 0, 0);
+	KUNIT_EXPECT_FALSE(test,
+			   arm_smmu_queue_try(smmu, &smmu->evtq.q, meanwhile));
+	irq(t);
+	KUNIT_EXPECT_TRUE(test, fake_drained(t->fake->evtq_regs));
+	KUNIT_ASSERT_EQ(test, 1, vm->ring.nr_events);
+	KUNIT_EXPECT_EQ(test, TRANSLATION | FROM(VSID),
+			le64_to_cpu(fake_vm_event(vm, 0)->evt[0]));
+	fake_vm_free(vm);
+}
+
 static void the_log_has_room_for_all_devices(struct kunit *test)
 {
 	struct fault_test *t = test->priv;
@@ -658,6 +796,10 @@ static struct kunit_case fault_test_cases[] = {
 	KUNIT_CASE(a_device_has_one_answer_to_each_stall),
 	KUNIT_CASE(alike_events_are_one),
 	KUNIT_CASE(a_storm_is_bounded),
+	KUNIT_CASE(an_event_alone_needs_no_thread),
+	KUNIT_CASE(the_interrupt_leaves_the_rest_to_the_thread),
+	KUNIT_CASE(a_flood_is_left_to_the_thread),
+	KUNIT_CASE(what_comes_meanwhile_is_not_forgotten),
 	KUNIT_CASE(the_log_has_room_for_all_devices),
 	KUNIT_CASE(nothing_is_left_for_the_next_owner),
 	KUNIT_CASE(stalls_that_had_no_room_are_drained),

@@ -19,7 +19,7 @@
  * @smmu_entry: in @smmu's list, under its streams_mutex
  * @vmid: tags what is cached of the VM here, in both stages
  * @events_end: when @nr_events begins anew; this and what follows under the
- *	streams_mutex of @smmu
+ *	streams_lock of @smmu
  * @nr_events: how many events the VM has been told until then
  */
 struct arm_smmu_vsmmu {
@@ -39,7 +39,7 @@ struct arm_smmu_vsmmu {
  * @vsmmu: where it was made, held by iommufd while this is there
  * @ste: the fields that are the guest's, checked; constant
  * @last_pass: pass through the event queue in which the guest was told of @last, 0
- *	if it was not; under the streams_mutex of the SMMU
+ *	if it was not; under the streams_lock of the SMMU
  * @last: the part of that event by which another one is found alike; likewise
  */
 struct arm_smmu_nested_domain {
@@ -51,6 +51,18 @@ struct arm_smmu_nested_domain {
 };
 
 struct arm_smmu_ste;
+
+/* The interrupt of events has but the spinlock, all others the mutex as well */
+static inline void arm_smmu_store_nested(struct arm_smmu_master *master,
+					 struct arm_smmu_nested_domain *nested)
+{
+	unsigned long flags;
+
+	lockdep_assert_held(&master->smmu->streams_mutex);
+	spin_lock_irqsave(&master->smmu->streams_lock, flags);
+	master->nested = nested;
+	spin_unlock_irqrestore(&master->smmu->streams_lock, flags);
+}
 
 /* How many events a VM is told in how many jiffies: ten thousand in a second */
 #define ARM_SMMU_VM_EVENTS		1000
@@ -79,6 +91,7 @@ bool arm_smmu_make_guest_event(const struct arm_smmu_nested_domain *nested,
 			       struct iommu_vevent_arm_smmuv3 *out);
 bool arm_smmu_report_guest_event(struct arm_smmu_master *master,
 				 const u64 evt[EVTQ_ENT_DWORDS]);
+bool arm_smmu_guest_had_enough(const struct arm_smmu_vsmmu *vsmmu);
 void arm_smmu_report_guest_loss(struct arm_smmu_device *smmu);
 
 #endif /* _ARM_SMMU_V3_NESTED_H */

@@ -5,8 +5,10 @@
  *
  * Their interrupt has a thread, and so has whoever has to know that what the
  * queue holds has been handled. Either takes the records out in order, under the
- * queue's lock until the last of them is handled.
+ * queue's lock until the last of them is handled. A record that is alone the
+ * interrupt may take itself, unless one of them is at work.
  */
+#include <linux/bitops.h>
 #include <linux/io.h>
 #include <linux/sched.h>
 
@@ -34,15 +36,36 @@ static void give_back(struct arm_smmu_queue *q)
 	writel_relaxed(q->llq.cons, q->cons_reg);
 }
 
-static void take(struct arm_smmu_queue *q, u64 *record)
+static void read_record(struct arm_smmu_queue *q, u64 *record)
 {
 	__le64 *entry = Q_ENT(q, q->llq.cons);
 	size_t i;
 
 	for (i = 0; i < q->ent_dwords; i++)
 		record[i] = le64_to_cpu(entry[i]);
+}
+
+static void take(struct arm_smmu_queue *q, u64 *record)
+{
+	read_record(q, record);
 	q->llq.cons = next_index(&q->llq, q->llq.cons);
 	give_back(q);
+}
+
+/* False if somebody else is at work with the queue; an interrupt cannot wait */
+static bool try_begin(struct arm_smmu_queue *q)
+{
+	if (test_and_set_bit_lock(0, &q->busy))
+		return false;
+	q->passes++;
+	/* Not relaxed: the records are read after it */
+	q->llq.prod = readl(q->prod_reg);
+	return true;
+}
+
+static void end(struct arm_smmu_queue *q)
+{
+	clear_bit_unlock(0, &q->busy);
 }
 
 /**
@@ -72,9 +95,9 @@ unsigned int arm_smmu_queue_pass(struct arm_smmu_device *smmu,
 	BUILD_BUG_ON(PRIQ_ENT_DWORDS > EVTQ_ENT_DWORDS);
 
 	mutex_lock(&q->lock);
-	q->passes++;
-	/* Not relaxed: the records are read after it */
-	q->llq.prod = readl(q->prod_reg);
+	/* Others than the interrupt wait for the mutex, and that is soon over */
+	while (!try_begin(q))
+		cpu_relax();
 	while (!is_empty(&q->llq)) {
 		if (nr++)
 			cond_resched();
@@ -89,6 +112,40 @@ unsigned int arm_smmu_queue_pass(struct arm_smmu_device *smmu,
 	/* Under the lock all is given back: what comes next has an interrupt */
 	if (more)
 		*more = readl_relaxed(q->prod_reg) != q->llq.prod;
+	end(q);
 	mutex_unlock(&q->lock);
 	return nr;
+}
+
+/**
+ * arm_smmu_queue_try - Handle the only record of a queue, in its interrupt
+ * @smmu: The SMMU
+ * @q: Its queue
+ * @handle: Called for the record if there is no other one; returns false to leave
+ *	it where it is
+ *
+ * Return: true if the queue is empty; false if its thread has to see to it, also
+ * where somebody is at work who may have looked before the record came.
+ */
+bool arm_smmu_queue_try(struct arm_smmu_device *smmu, struct arm_smmu_queue *q,
+			arm_smmu_try_fn handle)
+{
+	u64 record[EVTQ_ENT_DWORDS];
+	bool empty;
+	u32 next;
+
+	if (!try_begin(q))
+		return false;
+	next = next_index(&q->llq, q->llq.cons);
+	/* Also not where records were lost */
+	if (q->llq.prod == next) {
+		read_record(q, record);
+		if (handle(smmu, record)) {
+			q->llq.cons = next;
+			give_back(q);
+		}
+	}
+	empty = readl_relaxed(q->prod_reg) == q->llq.cons;
+	end(q);
+	return empty;
 }
