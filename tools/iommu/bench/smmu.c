@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include <linux/iommufd.h>
 
@@ -28,6 +29,10 @@
 /* How long the device thinks before it does DMA, in its milliseconds */
 #define EDU_DELAY_MS	100
 #define NS_PER_MS	1000000
+
+/* How many events are measured; by how much later in the tick's time each is */
+#define EVENTS		100
+#define EVENTS_APART_US	137
 
 /* Its register that says whether it has */
 #define EDU_DMA_CMD	0x98
@@ -231,14 +236,34 @@ static void event(struct smmu *smmu, uint64_t phase, struct figure *figure)
 		;
 }
 
+static int by_least(const void *a, const void *b)
+{
+	const struct figure *first = a, *second = b;
+
+	return first->least < second->least ? -1 : first->least > second->least;
+}
+
+/*
+ * What the tick adds depends on when it was and is to be, which has nothing to do
+ * with the event. So events come at many times between two ticks, and what half of
+ * them take no more than is told: the least would be luck.
+ */
 static void measure_events(struct smmu *smmu)
 {
 	uint64_t phase = edu_phase(&smmu->edu);
-	struct figure figure = {};
+	struct figure events[EVENTS] = {};
+	struct figure *median = &events[EVENTS / 2];
 
-	while (!settled_small(&figure))
-		event(smmu, phase, &figure);
-	figure_tell(&figure, "ours", "event", "poll", 1);
+	for (int i = 0; i < EVENTS; i++) {
+		usleep(i * EVENTS_APART_US);
+		event(smmu, phase, &events[i]);
+	}
+	qsort(events, EVENTS, sizeof(*events), by_least);
+	median->tries = EVENTS;
+	median->seen = 0;
+	for (int i = 0; i < EVENTS; i++)
+		median->seen += events[i].least == median->least;
+	figure_tell(median, "ours", "event", "poll", 1);
 }
 
 static void guest_open(struct smmu *smmu)
