@@ -14,6 +14,8 @@
 #define CMDQ_0_SSID			GENMASK_ULL(31, 12)
 #define CMDQ_ATC_1_SIZE_MAX		52
 #define CMDQ_TLBI_0_RANGE		(CMDQ_TLBI_0_NUM | CMDQ_TLBI_0_SCALE)
+/* The top bit of SCALE, which SMMUs have that have 52-bit addresses */
+#define CMDQ_TLBI_0_SCALE_TOP		BIT_ULL(25)
 #define CMDQ_TLBI_1_RANGE		(CMDQ_TLBI_1_TTL | CMDQ_TLBI_1_TG)
 #define CMDQ_TLBI_1_TG_16K		2
 
@@ -49,6 +51,11 @@ static int make_host_tlbi_va(struct arm_smmu_vsmmu *vsmmu, u64 cmd[2],
 	if (!(vsmmu->smmu->features & ARM_SMMU_FEAT_RANGE_INV) ||
 	    !(vsmmu->smmu->pgsize_bitmap & BIT_ULL(tg_shift(tg))))
 		return -EIO;
+	/* So long a range is all: without that bit it would be a short one */
+	if (cmd[0] & CMDQ_TLBI_0_SCALE_TOP) {
+		cmd[0] = CMDQ_OP_TLBI_NH_ALL;
+		return make_host_tlbi(vsmmu, cmd, 0, 0);
+	}
 	/* Few SMMUs have this level: to the others, it is any level */
 	if (tg == CMDQ_TLBI_1_TG_16K && ttl == 1)
 		cmd[1] &= ~CMDQ_TLBI_1_TTL;

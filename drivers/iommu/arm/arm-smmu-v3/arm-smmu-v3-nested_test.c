@@ -256,6 +256,21 @@ static void a_range_is_one_that_the_smmu_knows(struct kunit *test)
 	       CMDQ_OP_TLBI_NH_VA | vmid, 0x1000);
 }
 
+static void a_range_is_not_made_shorter(struct kunit *test)
+{
+	const u64 vmid = VMID << 32, scale = 33ULL << 20, asid = 5ULL << 48;
+	struct nested_test *t = test->priv;
+
+	t->smmu.features = ARM_SMMU_FEAT_RANGE_INV;
+	expect(test, 0, CMDQ_OP_TLBI_NH_VA | scale | asid, TG(1) | TTL(3),
+	       OP_NH_ALL | vmid, 0);
+	expect(test, 0, CMDQ_OP_TLBI_NH_VAA | scale, 0x1000 | TG(1),
+	       OP_NH_ALL | vmid, 0);
+	/* No range, so it says nothing */
+	expect(test, 0, CMDQ_OP_TLBI_NH_VAA | scale, 0x1000,
+	       CMDQ_OP_TLBI_NH_VAA | vmid, 0x1000);
+}
+
 static void a_level_that_is_reserved_is_any_level(struct kunit *test)
 {
 	const u64 vmid = VMID << 32, range = 3ULL << 20 | 5ULL << 12;
@@ -469,6 +484,7 @@ static struct kunit_case nested_test_cases[] = {
 	KUNIT_CASE(a_guest_cannot_enable_what_the_device_has_not),
 	KUNIT_CASE(a_tlbi_gets_the_vmid),
 	KUNIT_CASE(a_range_is_one_that_the_smmu_knows),
+	KUNIT_CASE(a_range_is_not_made_shorter),
 	KUNIT_CASE(a_level_that_is_reserved_is_any_level),
 	KUNIT_CASE(a_device_gets_its_physical_name),
 	KUNIT_CASE(any_other_command_is_refused),
