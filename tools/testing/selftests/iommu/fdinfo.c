@@ -4,6 +4,8 @@
  */
 #include <stdarg.h>
 
+#include "lib/access.h"
+#include "lib/dirty.h"
 #include "lib/fdinfo.h"
 #include "lib/mock.h"
 #include "lib/testing.h"
@@ -152,8 +154,8 @@ FIXTURE_TEARDOWN(fdinfo_mock)
 	close(self->bound.iommufd);
 }
 
-#define RANGE "pages %#lx first %#x last %#x coherent 0 dirty 0"
-#define ALL_OF_IT "pages %#lx first 0x0 last %#lx coherent 0 dirty 0"
+#define RANGE "pages %#lx first %#x last %#x coherent 0 dirty "
+#define ALL_OF_IT "pages %#lx first 0x0 last %#lx coherent 0 dirty "
 
 TEST_F(fdinfo_mock, tells_what_a_page_table_can_translate)
 {
@@ -162,11 +164,49 @@ TEST_F(fdinfo_mock, tells_what_a_page_table_can_translate)
 	__u32 huge;
 
 	ASSERT_OK(mock_attach(fd, self->ioas, &mock));
-	EXPECT_LINE("hwpt_paging:\tid %u refs 1 ioas %u automatic 1 " RANGE, mock.hwpt,
+	EXPECT_LINE("hwpt_paging:\tid %u refs 1 ioas %u automatic 1 " RANGE "0\n", mock.hwpt,
 		    self->ioas, ~(MOCK_PAGE_SIZE - 1UL), MOCK_APERTURE_START, MOCK_APERTURE_LAST);
 	ASSERT_OK(mock_hwpt_alloc(fd, mock.dev, self->ioas, MOCK_IOMMUPT_HUGE, &huge));
-	EXPECT_LINE("hwpt_paging:\tid %u refs 0 ioas %u automatic 0 " ALL_OF_IT, huge,
+	EXPECT_LINE("hwpt_paging:\tid %u refs 0 ioas %u automatic 0 " ALL_OF_IT "0\n", huge,
 		    self->ioas, PAGE | MOCK_HUGE_PAGE_SIZE, UINT64_MAX);
+}
+
+TEST_F(fdinfo_mock, tells_whether_writes_are_recorded)
+{
+	static const bool states[] = { false, true, false };
+	int fd = self->bound.iommufd;
+	struct mock mock;
+	__u32 hwpt;
+
+	ASSERT_OK(mock_attach(fd, self->ioas, &mock));
+	ASSERT_OK(hwpt_alloc_flags(fd, mock.dev, self->ioas, IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
+				   IOMMU_HWPT_DATA_NONE, NULL, 0, &hwpt));
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		ASSERT_OK(set_tracking(fd, hwpt, states[i]));
+		EXPECT_LINE("hwpt_paging:\tid %u refs 0 ioas %u automatic 0 " RANGE "%d\n", hwpt,
+			    self->ioas, ~(MOCK_PAGE_SIZE - 1UL), MOCK_APERTURE_START,
+			    MOCK_APERTURE_LAST, states[i]);
+	}
+}
+
+TEST_F(fdinfo_mock, tells_what_the_kernel_itself_has_pinned)
+{
+	int fd = self->bound.iommufd, access;
+	__u8 *pages = memory_pages(NR_PAGES * PAGE);
+	__u32 id, pins;
+
+	ASSERT_NE(NULL, pages);
+	ASSERT_OK(ioas_map_at(fd, self->ioas, pages, NR_PAGES * PAGE, AT));
+	ASSERT_OK(access_create(fd, self->ioas, MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES,
+				&access));
+	/* Its number is the next */
+	id = self->ioas + 1;
+	EXPECT_LINE("access:\tid %u refs 1 ioas %u pins 0\n", id, self->ioas);
+	ASSERT_OK(access_pin(fd, access, 0, AT, 3 * PAGE, pages, &pins));
+	EXPECT_LINE("access:\tid %u refs 1 ioas %u pins 3\n", id, self->ioas);
+	ASSERT_OK(access_unpin(fd, access, pins));
+	EXPECT_LINE("access:\tid %u refs 1 ioas %u pins 0\n", id, self->ioas);
+	close(access);
 }
 
 TEST_F(fdinfo_mock, tells_what_points_at_what)

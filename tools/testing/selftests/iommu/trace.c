@@ -10,6 +10,7 @@
 #include "lib/fdinfo.h"
 #include "lib/iopf.h"
 #include "lib/mock.h"
+#include "lib/nested.h"
 #include "lib/testing.h"
 
 #define AT	0x40000000ULL
@@ -159,6 +160,23 @@ TEST_F(trace, close_destroys_what_is_left)
 	close(fd);
 	EXPECT_EVENT("object_destroy: ctx=%llu id=%u type=ioas", ctx, one);
 	EXPECT_EVENT("object_destroy: ctx=%llu id=%u type=ioas", ctx, two);
+}
+
+TEST_F(trace, a_vdevice_dies_with_its_device)
+{
+	__u32 ioas, parent, viommu, vdevice;
+	__u64 ctx = self->ctx;
+	struct mock mock;
+
+	ASSERT_OK(ioas_alloc(self->fd, &ioas));
+	ASSERT_OK(mock_attach(self->fd, ioas, &mock));
+	ASSERT_OK(parent_alloc(self->fd, mock.dev, ioas, &parent));
+	ASSERT_OK(viommu_alloc(self->fd, mock.dev, parent, &viommu));
+	ASSERT_OK(vdevice_alloc(self->fd, viommu, mock.dev, 1, &vdevice));
+	EXPECT_EVENT("object_new: ctx=%llu id=%u type=vdevice", ctx, vdevice);
+	ASSERT_OK(destroy(self->fd, mock.id));
+	EXPECT_EVENT("object_destroy: ctx=%llu id=%u type=vdevice", ctx, vdevice);
+	EXPECT_EVENT("object_destroy: ctx=%llu id=%u type=device", ctx, mock.dev);
 }
 
 #define OF_FILE "fd=%d start=0x1000 flags=%#x result=%d"
