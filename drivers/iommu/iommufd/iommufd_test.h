@@ -91,7 +91,9 @@ enum {
 	MOCK_PAGE_REQUEST_AFTER_LOSS = 1 << 3,
 	/* No page request at all, but an error that nobody waits for */
 	MOCK_PAGE_REQUEST_UNRECOVERABLE = 1 << 4,
-	MOCK_PAGE_REQUEST_FLAGS = (1 << 5) - 1,
+	/* One too many of the device, which the IOMMU refuses by itself */
+	MOCK_PAGE_REQUEST_NO_PLACE = 1 << 5,
+	MOCK_PAGE_REQUEST_FLAGS = (1 << 6) - 1,
 };
 
 enum {

@@ -49,9 +49,11 @@ int mock_dev_enable_feat(struct device *dev, enum iommu_dev_features feat)
 {
 	struct mock_device *mock = to_mock_device(dev);
 
-	if (feat != IOMMU_DEV_FEAT_IOPF ||
-	    mock->flags & MOCK_FLAGS_DEVICE_NO_FAULTS)
+	if (feat != IOMMU_DEV_FEAT_IOPF)
 		return -ENODEV;
+	/* Drivers do not agree on what to say then; this is the other one */
+	if (mock->flags & MOCK_FLAGS_DEVICE_NO_FAULTS)
+		return -EINVAL;
 	if (xchg(&mock->faults_enabled, true))
 		return -EBUSY;
 	return 0;
@@ -93,6 +95,13 @@ static void report(struct device *dev, struct iommu_fault_event *event)
 	    event->fault.prm.flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE)
 		iommu_fault_respond(dev, &event->fault.prm,
 				    IOMMU_PAGE_RESP_INVALID);
+}
+
+/* As a driver does whose hardware has room for so many of a device */
+static void refuse(struct device *dev, struct iommu_fault_event *event)
+{
+	iommu_fault_note_refusal(dev, &event->fault);
+	iommu_fault_respond(dev, &event->fault.prm, IOMMU_PAGE_RESP_INVALID);
 }
 
 void mock_drain_faults(struct device *dev)
@@ -205,13 +214,14 @@ static void make_event(struct iommu_fault_event *event,
 		};
 }
 
-static int hold(struct mock_faults *faults, struct iommu_test_cmd *cmd)
+static int hold(struct mock_faults *faults,
+		const struct iommu_fault_event *event)
 {
 	struct mock_held *held = kmalloc(sizeof(*held), GFP_KERNEL_ACCOUNT);
 
 	if (!held)
 		return -ENOMEM;
-	make_event(&held->event, cmd);
+	held->event = *event;
 	spin_lock(&faults->lock);
 	list_add_tail(&held->item, &faults->held);
 	spin_unlock(&faults->lock);
@@ -239,12 +249,13 @@ int mock_page_request(struct iommufd_ucmd *ucmd, struct iommu_test_cmd *cmd)
 
 	if (flags & MOCK_PAGE_REQUEST_AFTER_LOSS)
 		iommu_fault_note_loss(idev->dev->iommu->iommu_dev);
-	if (flags & MOCK_PAGE_REQUEST_HOLD) {
-		rc = hold(faults, cmd);
-	} else {
-		make_event(&event, cmd);
+	make_event(&event, cmd);
+	if (flags & MOCK_PAGE_REQUEST_HOLD)
+		rc = hold(faults, &event);
+	else if (flags & MOCK_PAGE_REQUEST_NO_PLACE)
+		refuse(idev->dev, &event);
+	else
 		report(idev->dev, &event);
-	}
 out_put:
 	iommufd_object_put(ucmd->ictx, &idev->obj);
 	return rc;

@@ -212,6 +212,29 @@ TEST_F(fault, what_is_outstanding_is_bounded)
 	EXPECT_NO_ANSWER();
 }
 
+TEST_F(fault, what_the_iommu_refuses_by_itself_is_counted)
+{
+	ASSERT_OK(request(LAST | MOCK_PAGE_REQUEST_NO_PLACE, 1, ADDR));
+	EXPECT_ANSWER(1, INVALID);
+	EXPECT_EQ(1, iopf_fdinfo(self->fd, "fault", self->fault, "refused"));
+	EXPECT_EQ(0, iopf_fdinfo(self->fd, "fault", self->fault, "requests"));
+	EXPECT_ERRNO(EAGAIN, iopf_read(self->file, self->faults, PGFAULT));
+	/* What has its place is told as before */
+	ASSERT_OK(request(LAST, 2, ADDR));
+	EXPECT_EQ((int)PGFAULT, iopf_read(self->file, self->faults, PGFAULT));
+	EXPECT_EQ(2, self->faults[0].grpid);
+	ASSERT_OK(request(LAST | MOCK_PAGE_REQUEST_NO_PLACE, 3, ADDR));
+	EXPECT_ANSWER(3, INVALID);
+	EXPECT_EQ(2, iopf_fdinfo(self->fd, "fault", self->fault, "refused"));
+	EXPECT_OK(answer(self->faults[0].cookie, SUCCESS));
+	EXPECT_ANSWER(2, SUCCESS);
+	/* Once the device has left, it is none of this queue's */
+	ASSERT_OK(mock_replace(self->fd, &self->mock, self->ioas));
+	ASSERT_OK(request(LAST | MOCK_PAGE_REQUEST_NO_PLACE, 4, ADDR));
+	EXPECT_ANSWER(4, INVALID);
+	EXPECT_EQ(2, iopf_fdinfo(self->fd, "fault", self->fault, "refused"));
+}
+
 TEST_F(fault, a_group_of_which_a_part_had_no_room_is_refused_whole)
 {
 	ASSERT_OK(request(PARTIAL, 600 % 512, ADDR));
