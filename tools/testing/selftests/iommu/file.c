@@ -5,6 +5,7 @@
  * device's DMA.
  */
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -14,6 +15,10 @@
 
 #define AT 0x40000000ULL
 #define HALF ((__u64)MOCK_PAGE_SIZE)
+
+/* Of linux/fs.h, which does not go with sys/mount.h. */
+#define FS_IOC_SETFLAGS _IOW('f', 2, long)
+#define FS_APPEND_FL 0x20
 
 enum file_kind {
 	FILE_MEMFD,
@@ -377,6 +382,27 @@ TEST_F(file, has_to_be_open_for_what_devices_do)
 	close(ro);
 }
 
+/* Whoever may only append to it may not let a device write either. */
+TEST(a_file_to_append_to_is_not_written)
+{
+	int file = tmpfs_file(_metadata, "size=64k"), iommufd = open_iommufd(_metadata);
+	__u32 fixed_ro = MAP_RO | IOMMU_IOAS_MAP_FIXED_IOVA, ioas;
+	int append = FS_APPEND_FL, none = 0;
+	__u64 iova = AT;
+
+	ASSERT_OK(ioas_alloc(iommufd, &ioas));
+	ASSERT_EQ(0, ftruncate(file, PAGE));
+	ASSERT_EQ(0, ioctl(file, FS_IOC_SETFLAGS, &append)) {
+		TH_LOG("chattr +a: %s (is CONFIG_TMPFS_XATTR set?)", strerror(errno));
+	}
+	EXPECT_ERRNO(EACCES, ioas_map_file_at(iommufd, ioas, file, 0, PAGE, AT));
+	EXPECT_OK(ioas_map_file(iommufd, ioas, fixed_ro, file, 0, PAGE, &iova));
+	ASSERT_EQ(0, ioctl(file, FS_IOC_SETFLAGS, &none));
+	EXPECT_OK(ioas_map_file_at(iommufd, ioas, file, 0, PAGE, AT + PAGE));
+	close(file);
+	close(iommufd);
+}
+
 /* A memfd that was made for it is; what was opened by its path is not. */
 static bool sealable(int file)
 {
@@ -438,6 +464,17 @@ static void expect_no_memory_file(struct __test_metadata *_metadata, int iommufd
 	EXPECT_ERRNO(EINVAL, ioas_map_file(iommufd, ioas, MAP_RO, file, 0, PAGE, &iova));
 }
 
+/* It is long enough, and read as any file is: only its kind is against it. */
+static int sysfs_file(struct __test_metadata *_metadata)
+{
+	int file = open("/sys/kernel/uevent_seqnum", O_RDONLY | O_CLOEXEC);
+	struct stat stat;
+
+	ASSERT_EQ(0, fstat(file, &stat));
+	ASSERT_LE((off_t)PAGE, stat.st_size);
+	return file;
+}
+
 TEST(files_of_other_kinds_are_refused)
 {
 	int iommufd = open_iommufd(_metadata), pipes[2];
@@ -452,6 +489,7 @@ TEST(files_of_other_kinds_are_refused)
 	expect_no_memory_file(_metadata, iommufd, ioas, open("/proc/self/mem", O_RDWR));
 	expect_no_memory_file(_metadata, iommufd, ioas, open("/dev", O_RDONLY));
 	expect_no_memory_file(_metadata, iommufd, ioas, open("/", O_RDONLY));
+	expect_no_memory_file(_metadata, iommufd, ioas, sysfs_file(_metadata));
 	close(iommufd);
 }
 
