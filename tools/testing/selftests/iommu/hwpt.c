@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "lib/dirty.h"
+#include "lib/iopf.h"
 #include "lib/testing.h"
 
 #define AT 0x40000000ULL
@@ -219,6 +220,34 @@ TEST_F(hwpt, made_by_attach_serves_a_second_device)
 	EXPECT_ERRNO(EBUSY, destroy(self->fd, hwpt));
 	edu_close(&second);
 	EXPECT_ERRNO(ENOENT, destroy(self->fd, hwpt));
+}
+
+/* What the device reserves is reserved where it is attached, and nowhere else. */
+TEST_F(hwpt, moves_take_along_what_the_device_reserves)
+{
+	__u8 *page = memory_pages(PAGE);
+	__u32 other, third, fault, wants_faults;
+	__u64 start, last;
+	int file;
+
+	if (!edu_reserved_range(self->edu, &start, &last))
+		SKIP(return, "%s reserves no IOVA", self->edu->bdf);
+	ASSERT_NE(NULL, page);
+	ASSERT_OK(ioas_alloc(self->fd, &other));
+	ASSERT_OK(edu_attach(self->edu, self->ioas));
+	EXPECT_ERRNO(EINVAL, ioas_map_at(self->fd, self->ioas, page, PAGE, start));
+	ASSERT_OK(edu_attach(self->edu, other));
+	EXPECT_OK(ioas_map_at(self->fd, self->ioas, page, PAGE, start));
+	EXPECT_ERRNO(EINVAL, ioas_map_at(self->fd, other, page, PAGE, start));
+
+	/* A move that fails at last: the device has no page requests. */
+	ASSERT_OK(ioas_alloc(self->fd, &third));
+	ASSERT_OK(iopf_alloc(self->fd, &fault, &file));
+	ASSERT_OK(iopf_hwpt_alloc(self->fd, self->dev, third, 0, fault, &wants_faults));
+	EXPECT_ERRNO(ENODEV, edu_attach(self->edu, wants_faults));
+	EXPECT_OK(ioas_map_at(self->fd, third, page, PAGE, start));
+	EXPECT_ERRNO(EINVAL, ioas_map_at(self->fd, other, page, PAGE, start));
+	close(file);
 }
 
 /* ---- The hardware ---- */
