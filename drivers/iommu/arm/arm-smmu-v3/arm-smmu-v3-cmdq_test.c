@@ -466,12 +466,168 @@ static void two_writers_do_not_mix(struct kunit *test)
 	}
 }
 
+/* ---- Two writers, of which one is made to wait ---- */
+
+#define HAND_LENGTH	5
+
+/**
+ * struct by_hand - a writer that takes its time, beside one who owns the queue
+ * @work: it at work
+ * @owner: the other one at work
+ * @t: the test
+ * @first: where the owner's command is
+ * @owner_is_there: the owner is on its CPU
+ * @go: it may begin
+ * @failed: the owner's command failed
+ * @waits_for_owner: the owner waited for the owner before
+ * @waits_for_entries: the owner waited for what had not been written
+ * @lost: the owner did not come where it was to be
+ */
+struct by_hand {
+	struct work_struct work;
+	struct work_struct owner;
+	struct cmdq_test *t;
+	u32 first;
+	bool owner_is_there;
+	bool go;
+	bool failed;
+	bool waits_for_owner;
+	bool waits_for_entries;
+	bool lost;
+};
+
+static void own_queue(struct work_struct *work)
+{
+	struct by_hand *h = container_of(work, struct by_hand, owner);
+	u64 cmd[CMDQ_ENT_DWORDS] = { COMMAND, 1 };
+
+	WRITE_ONCE(h->owner_is_there, true);
+	while (!READ_ONCE(h->go))
+		cond_resched();
+	h->failed = arm_smmu_cmdq_issue_cmdlist(&h->t->smmu, cmd, 1, false);
+}
+
+static bool prod_becomes(struct cmdq_test *t, u32 prod)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < 2000000; tries++) {
+		if (READ_ONCE(t->smmu.cmdq.q.llq.prod) == prod)
+			return true;
+		udelay(5);
+	}
+	return false;
+}
+
+/* Were it not to wait, it would tell the SMMU by the end of this */
+static bool hw_prod_stays(struct cmdq_test *t, u32 prod)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < 2000; tries++) {
+		if (READ_ONCE(t->prod) != prod)
+			return false;
+		udelay(5);
+	}
+	return true;
+}
+
+/* What arm_smmu_cmdq_issue_cmdlist() does, in steps */
+static void write_slowly(struct by_hand *h)
+{
+	struct cmdq_test *t = h->t;
+	struct arm_smmu_cmdq *cmdq = &t->smmu.cmdq;
+	u32 mine = next(t, h->first, 1), end = next(t, mine, HAND_LENGTH), i;
+
+	/* The owner is held where it waits for the one before: take a place */
+	h->lost = !prod_becomes(t, mine | CMDQ_PROD_OWNED_FLAG);
+	WRITE_ONCE(cmdq->q.llq.prod, end | CMDQ_PROD_OWNED_FLAG);
+	h->waits_for_owner = hw_prod_stays(t, h->first) &&
+			     READ_ONCE(cmdq->q.llq.prod) & CMDQ_PROD_OWNED_FLAG;
+
+	/* It goes on, and finds that the place is taken but not written */
+	atomic_set_release(&cmdq->owner_prod, h->first);
+	h->lost |= !prod_becomes(t, end);
+	h->waits_for_entries = hw_prod_stays(t, h->first);
+
+	for (i = 0; i < HAND_LENGTH; i++) {
+		__le64 *e = (__le64 *)entry(t, mine + i);
+
+		e[0] = cpu_to_le64(COMMAND);
+		e[1] = cpu_to_le64(i + 2);
+	}
+	dma_wmb();
+	for (i = mine; i != end; i = next(t, i, 1))
+		atomic_long_xor(BIT_MASK(i & (ENTRIES - 1)),
+				&t->map[BIT_WORD(i & (ENTRIES - 1))]);
+}
+
+/*
+ * The owner has its interrupts off until it is let go: nothing else may run here
+ * that would wait for its CPU.
+ */
+static void write_by_hand(struct work_struct *work)
+{
+	struct by_hand *h = container_of(work, struct by_hand, work);
+
+	while (!READ_ONCE(h->owner_is_there))
+		cond_resched();
+	preempt_disable();
+	WRITE_ONCE(h->go, true);
+	write_slowly(h);
+	preempt_enable();
+}
+
+static void hold_owner_at(struct kunit *test, struct cmdq_test *t, u32 first)
+{
+	unsigned int cpu = cpumask_first(cpu_online_mask);
+	unsigned int other = cpumask_next(cpu, cpu_online_mask);
+	struct by_hand h = { .t = t, .first = first };
+	u32 end = next(t, first, 1 + HAND_LENGTH);
+
+	begin_at(t, first);
+	/* As if the owner before had not told the SMMU yet */
+	atomic_set(&t->smmu.cmdq.owner_prod, next(t, first, ENTRIES));
+	INIT_WORK_ONSTACK(&h.work, write_by_hand);
+	INIT_WORK_ONSTACK(&h.owner, own_queue);
+	queue_work_on(cpu, system_long_wq, &h.work);
+	queue_work_on(other, system_long_wq, &h.owner);
+	flush_work(&h.work);
+	flush_work(&h.owner);
+	destroy_work_on_stack(&h.work);
+	destroy_work_on_stack(&h.owner);
+
+	KUNIT_EXPECT_FALSE(test, h.lost);
+	KUNIT_EXPECT_TRUE(test, h.waits_for_owner);
+	KUNIT_EXPECT_TRUE(test, h.waits_for_entries);
+	KUNIT_EXPECT_FALSE(test, h.failed);
+	KUNIT_EXPECT_EQ(test, end, t->prod);
+	KUNIT_EXPECT_EQ(test, end, atomic_read(&t->smmu.cmdq.owner_prod));
+	KUNIT_EXPECT_TRUE(test, map_is_right(t, end));
+	KUNIT_EXPECT_TRUE(test, list_is_there(t, first, 1 + HAND_LENGTH,
+					      false));
+}
+
+static void an_owner_waits_for_the_others(struct kunit *test)
+{
+	/* In a word of the map, over an edge of two, and around the end */
+	static const u32 places[] = { 0, 61, 125, 2 * ENTRIES - 3 };
+	struct cmdq_test *t = cmdq_alloc(test, SHIFT, true);
+	int i;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "one CPU");
+	for (i = 0; i < ARRAY_SIZE(places); i++)
+		hold_owner_at(test, t, places[i]);
+}
+
 static struct kunit_case cmdq_test_cases[] = {
 	KUNIT_CASE(a_list_has_its_place_anywhere),
 	KUNIT_CASE(a_full_queue_is_waited_for),
 	KUNIT_CASE(a_sync_by_msi_is_waited_for),
 	KUNIT_CASE(what_is_illegal_is_skipped),
 	KUNIT_CASE(two_writers_do_not_mix),
+	KUNIT_CASE(an_owner_waits_for_the_others),
 	{}
 };
 
