@@ -213,7 +213,7 @@ static void share_smmu(struct story *s)
 	OK(vdevice_alloc_at(s->iommu, s->viommu, s->edu.id, VSID, &s->vdevice));
 	OK(veventq_alloc_smmu(s->iommu, s->viommu, 16, &s->veventq, &s->events));
 	does("the host gives the guest a share of the SMMU: VIOMMU %u", s->viommu);
-	does("the host calls the device StreamID 0x%x in there: VDEVICE %u", VSID, s->vdevice);
+	does("the device is StreamID 0x%x to the guest: VDEVICE %u", VSID, s->vdevice);
 	does("the host opens the guest's queue of events: VEVENTQ %u", s->veventq);
 }
 
@@ -266,7 +266,7 @@ static void attach(struct story *s)
 	topic("Both, in the SMMU");
 	does("the guest writes a stream table entry: stage 1, by that descriptor");
 	OK(hwpt_alloc_ste(s->iommu, s->edu.id, s->viommu, ste, &s->nested));
-	does("the host takes of it what may be the guest's, which is all: HWPT_NESTED %u",
+	does("the host takes the guest's part of that entry, here all of it: HWPT_NESTED %u",
 	     s->nested);
 	if (with("attach"))
 		OK(edu_attach(&s->edu, s->nested));
@@ -332,7 +332,7 @@ static void change_stage1(struct story *s)
 	map(s, REPLY_GVA, &s->other, "another page");
 	device_writes(s, REPLY_GVA, TEXT);
 	look_for_letter(s, &s->reply);
-	seen("which is the page of before: the SMMU remembers");
+	seen("which is the old page: the SMMU still has the old translation");
 	if (with("tlbi"))
 		OK(smmu_invalidate(s->iommu, s->viommu, &command, &num));
 	does("the guest commands TLBI_NH_VA, ASID %d, GVA 0x%llx", ASID, REPLY_GVA);
@@ -386,7 +386,7 @@ static void add_taken_page(struct story *s)
 	memset(s->taken.text, 0, PAGE);
 	OK(ioas_map_at(s->iommu, s->ioas, s->taken.text, PAGE, s->taken.ipa));
 	s->taken.pa = physical(s->taken.text);
-	does("the host gives the guest a page more, at IPA 0x%llx", s->taken.ipa);
+	does("the host gives the guest one more page, at IPA 0x%llx", s->taken.ipa);
 }
 
 static void take_back(struct story *s)
