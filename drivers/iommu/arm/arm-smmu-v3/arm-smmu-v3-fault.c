@@ -276,6 +276,9 @@ irqreturn_t arm_smmu_evtq_handler(int irq, void *dev)
 {
 	struct arm_smmu_device *smmu = dev;
 
+	/* Where spinlocks sleep. IRQF_ONESHOT keeps this from becoming a thread. */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		return IRQ_WAKE_THREAD;
 	return arm_smmu_queue_try(smmu, &smmu->evtq.q, try_event) ?
 	       IRQ_HANDLED : IRQ_WAKE_THREAD;
 }
