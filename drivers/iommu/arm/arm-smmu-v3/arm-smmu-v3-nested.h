@@ -52,7 +52,7 @@ struct arm_smmu_nested_domain {
 
 struct arm_smmu_ste;
 
-/* The interrupt of events has but the spinlock, all others the mutex as well */
+/* Readers hold the mutex or, as the interrupt of events does, only the spinlock */
 static inline void arm_smmu_store_nested(struct arm_smmu_master *master,
 					 struct arm_smmu_nested_domain *nested)
 {

@@ -5,8 +5,8 @@
  *
  * Their interrupt has a thread, and so has whoever has to know that what the
  * queue holds has been handled. Either takes the records out in order, under the
- * queue's lock until the last of them is handled. A record that is alone the
- * interrupt may take itself, unless one of them is at work.
+ * queue's lock until the last of them is handled. The interrupt itself may take a
+ * record that is the only one, unless one of them is reading the queue.
  */
 #include <linux/bitops.h>
 #include <linux/io.h>
@@ -52,7 +52,7 @@ static void take(struct arm_smmu_queue *q, u64 *record)
 	give_back(q);
 }
 
-/* False if somebody else is at work with the queue; an interrupt cannot wait */
+/* False if somebody else is reading the queue; an interrupt cannot wait for him */
 static bool try_begin(struct arm_smmu_queue *q)
 {
 	if (test_and_set_bit_lock(0, &q->busy))
@@ -95,7 +95,7 @@ unsigned int arm_smmu_queue_pass(struct arm_smmu_device *smmu,
 	BUILD_BUG_ON(PRIQ_ENT_DWORDS > EVTQ_ENT_DWORDS);
 
 	mutex_lock(&q->lock);
-	/* Others than the interrupt wait for the mutex, and that is soon over */
+	/* The mutex keeps out all but the interrupt, which is soon done */
 	while (!try_begin(q))
 		cpu_relax();
 	while (!is_empty(&q->llq)) {
@@ -109,7 +109,7 @@ unsigned int arm_smmu_queue_pass(struct arm_smmu_device *smmu,
 		q->llq.cons ^= Q_OVERFLOW_FLAG;
 		give_back(q);
 	}
-	/* Under the lock all is given back: what comes next has an interrupt */
+	/* All that was read is given back: what comes next has an interrupt */
 	if (more)
 		*more = readl_relaxed(q->prod_reg) != q->llq.prod;
 	end(q);
@@ -124,8 +124,8 @@ unsigned int arm_smmu_queue_pass(struct arm_smmu_device *smmu,
  * @handle: Called for the record if there is no other one; returns false to leave
  *	it where it is
  *
- * Return: true if the queue is empty; false if its thread has to see to it, also
- * where somebody is at work who may have looked before the record came.
+ * Return: true if the queue is empty; false if its thread has to read it, also if
+ * somebody else is reading it, who may have looked before the record came.
  */
 bool arm_smmu_queue_try(struct arm_smmu_device *smmu, struct arm_smmu_queue *q,
 			arm_smmu_try_fn handle)
@@ -137,7 +137,7 @@ bool arm_smmu_queue_try(struct arm_smmu_device *smmu, struct arm_smmu_queue *q,
 	if (!try_begin(q))
 		return false;
 	next = next_index(&q->llq, q->llq.cons);
-	/* Also not where records were lost */
+	/* The indexes also differ where records were lost: that is the thread's */
 	if (q->llq.prod == next) {
 		read_record(q, record);
 		if (handle(smmu, record)) {
